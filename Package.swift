@@ -1,0 +1,117 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let isBenchmarking = Context.environment["FLUXON_BENCHMARKS"] == "1"
+
+/// One array, used by every Swift target.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6), .treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"), .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+/// A role is a library, so that one test process can hold a whole cluster, and an executable of a few lines.
+func role(_ name: String, executable: String, _ dependencies: [Target.Dependency]) -> [Target] {
+    [
+        library(name, dependencies, exclude: ["Main"]),
+        .executableTarget(
+            name: executable, dependencies: [.target(name: name), "FluxonCore", logging, arguments],
+            path: "Sources/\(name)/Main", swiftSettings: settings),
+    ]
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+// What may import what is said here and nowhere else: a wrong arrow does not compile.
+let cTargets: [Target] = [
+    .target(name: "CLinux"),
+    .target(name: "CFluxonPool"),
+    .target(name: "CFluxonChecksum"),
+    .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+]
+
+let mechanisms: [Target] = [
+    library("FluxonCore", [.product(name: "Yams", package: "Yams")]),
+    library("FluxonSystem", ["CLinux", "FluxonCore", deque, heap]),
+    library("FluxonPool", ["CFluxonPool", "FluxonCore", "FluxonSystem"]),
+    library("FluxonRPC", ["CNGHTTP2", "COpenSSL", "FluxonCore", "FluxonSystem", deque, logging]),
+    library("FluxonTransfer", ["CFluxonChecksum", "FluxonCore", "FluxonSystem", deque, logging]),
+    library("FluxonEtcd", ["FluxonCore", "FluxonSystem", "FluxonRPC", protobuf, logging]),
+    library("FluxonEtcdEmbedded", ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", protobuf, logging, .product(name: "GRDB", package: "GRDB.swift")]),
+]
+
+let roles: [Target] =
+    role(
+        "FluxonMaster", executable: "fluxon-master",
+        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", deque, heap, logging])
+    + role(
+        "FluxonOwner", executable: "fluxon-owner",
+        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonPool", "FluxonTransfer", deque, heap, logging])
+    + role(
+        "FluxonExternal", executable: "fluxon-external",
+        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonPool", deque, logging])
+
+let face: [Target] = [
+    library("Fluxon", ["FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", deque]),
+    .executableTarget(
+        name: "fluxon", dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", arguments],
+        path: "Sources/FluxonCLI", swiftSettings: settings),
+]
+
+let testTargets: [Target] = [
+    tests("FluxonCoreTests", ["FluxonCore"]),
+    tests("FluxonSystemTests", ["FluxonSystem"]),
+    tests("FluxonPoolTests", ["FluxonPool"]),
+    tests("FluxonRPCTests", ["FluxonRPC"]),
+    tests("FluxonTransferTests", ["FluxonTransfer"]),
+    tests("FluxonEtcdTests", ["FluxonEtcd", "FluxonEtcdEmbedded"]),
+    tests("FluxonMasterTests", ["FluxonMaster"]),
+    tests("FluxonOwnerTests", ["FluxonOwner"]),
+    tests("FluxonExternalTests", ["FluxonExternal"]),
+    tests("FluxonTests", ["Fluxon"]),
+    tests("FluxonSimulationTests", ["FluxonMaster", "FluxonOwner", "FluxonPool"]),
+    tests("FluxonClusterTests", ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd"]),
+    tests("FluxonTidyTests", []),
+]
+
+let benchmarks: [Target] =
+    isBenchmarking
+    ? [
+        .executableTarget(
+            name: "fluxon-benchmarks",
+            dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", "FluxonTransfer"],
+            path: "Benchmarks", swiftSettings: settings)
+    ] : []
+
+let package = Package(
+    name: "fluxon",
+    products: [
+        .library(name: "Fluxon", targets: ["Fluxon"]),
+        .executable(name: "fluxon", targets: ["fluxon"]),
+        .executable(name: "fluxon-master", targets: ["fluxon-master"]),
+        .executable(name: "fluxon-owner", targets: ["fluxon-owner"]),
+        .executable(name: "fluxon-external", targets: ["fluxon-external"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: cTargets + mechanisms + roles + face + testTargets + benchmarks,
+    cLanguageStandard: .gnu11
+)

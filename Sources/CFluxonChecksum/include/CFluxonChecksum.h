@@ -1,0 +1,3 @@
+#ifndef FLUXON_CCHECKSUM_H
+#define FLUXON_CCHECKSUM_H
+#endif

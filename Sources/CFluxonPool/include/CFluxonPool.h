@@ -1,0 +1,3 @@
+#ifndef FLUXON_CPOOL_H
+#define FLUXON_CPOOL_H
+#endif

@@ -1,0 +1,3 @@
+#ifndef FLUXON_CLINUX_H
+#define FLUXON_CLINUX_H
+#endif
