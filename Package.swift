@@ -49,7 +49,9 @@ let mechanisms: [Target] = [
     library("FluxonRPC", ["CNGHTTP2", "COpenSSL", "FluxonCore", "FluxonSystem", deque, logging]),
     library("FluxonTransfer", ["CFluxonChecksum", "FluxonCore", "FluxonSystem", deque, logging]),
     library("FluxonEtcd", ["FluxonCore", "FluxonSystem", "FluxonRPC", protobuf, logging]),
-    library("FluxonEtcdEmbedded", ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", protobuf, logging, .product(name: "GRDB", package: "GRDB.swift")]),
+    library(
+        "FluxonEtcdEmbedded",
+        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", protobuf, logging, .product(name: "GRDB", package: "GRDB.swift")]),
 ]
 
 let roles: [Target] =

@@ -6,4 +6,6 @@ package enum Limits {
     package static let nameBytes = 255
     /// Longest path of a Unix socket in bytes: `sun_path` less its terminator.
     package static let socketPathBytes = 107
+    /// Longest attribute line in etcd in bytes.
+    package static let attributeBytes = 4096
 }

@@ -22,6 +22,7 @@ package enum KeyError: Error, Equatable {
 extension Key: CustomStringConvertible {
     /// The key as text where it is UTF-8, else its bytes in hexadecimal.
     package var description: String {
-        String(validating: bytes, as: UTF8.self) ?? "0x" + bytes.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
+        String(validating: bytes, as: UTF8.self) ?? "0x"
+            + bytes.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
     }
 }

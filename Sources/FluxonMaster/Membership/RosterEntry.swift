@@ -1,0 +1,50 @@
+package import FluxonCore
+
+/// What etcd remembers of an owner (CONSISTENCY §1, G3). It has no lease: it must outlive any pause of owner and master.
+package struct RosterEntry: Hashable, Sendable {
+    package enum State: Hashable, Sendable {
+        /// Trusted: its reports are believed.
+        case `in`
+        /// A master of this term went on without its confirmation; only a resync in the same term brings it back (R3, R6).
+        case bypassed(term: UInt64)
+        /// Declared lost; final for this generation (R4).
+        case lost
+    }
+
+    package var generation: Generation
+    package var state: State
+    /// Random name of the owner's process, so that a registration repeated by the same process keeps its generation.
+    package var incarnation: String
+
+    package init(generation: Generation, state: State, incarnation: String) {
+        self.generation = generation
+        self.state = state
+        self.incarnation = incarnation
+    }
+
+    /// Nil when the text is not a roster entry.
+    package init?(parsing text: String) {
+        guard let line = AttributeLine(parsing: text), let number = line["generation"].flatMap(UInt64.init),
+            let incarnation = line["incarnation"], let state = Self.state(of: line)
+        else { return nil }
+        self.init(generation: Generation(number), state: state, incarnation: incarnation)
+    }
+
+    package var text: String {
+        let fields: [(name: String, value: String)] = [("generation", "\(generation)"), ("incarnation", incarnation)]
+        return switch state {
+        case .in: AttributeLine(fields + [("state", "in")]).text
+        case .bypassed(let term): AttributeLine(fields + [("state", "bypassed"), ("term", "\(term)")]).text
+        case .lost: AttributeLine(fields + [("state", "lost")]).text
+        }
+    }
+
+    private static func state(of line: AttributeLine) -> State? {
+        switch line["state"] {
+        case "in": .in
+        case "bypassed": line["term"].flatMap(UInt64.init).map { .bypassed(term: $0) }
+        case "lost": .lost
+        default: nil
+        }
+    }
+}
