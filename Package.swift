@@ -66,9 +66,10 @@ let roles: [Target] =
         ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonPool", deque, logging])
 
 let face: [Target] = [
+    library("FluxonMeasure"),
     library("Fluxon", ["FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", deque]),
     .executableTarget(
-        name: "fluxon", dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", arguments],
+        name: "fluxon", dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonMeasure", arguments],
         path: "Sources/FluxonCLI", swiftSettings: settings),
 ]
 
@@ -83,6 +84,7 @@ let testTargets: [Target] = [
     tests("FluxonOwnerTests", ["FluxonOwner"]),
     tests("FluxonExternalTests", ["FluxonExternal"]),
     tests("FluxonTests", ["Fluxon"]),
+    tests("FluxonMeasureTests", ["FluxonMeasure"]),
     tests("FluxonSimulationTests", ["FluxonMaster", "FluxonOwner", "FluxonPool"]),
     tests("FluxonClusterTests", ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd"]),
     tests("FluxonTidyTests", []),
@@ -93,7 +95,7 @@ let benchmarks: [Target] =
     ? [
         .executableTarget(
             name: "fluxon-benchmarks",
-            dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", "FluxonTransfer"],
+            dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonMeasure"],
             path: "Benchmarks", swiftSettings: settings)
     ] : []
 

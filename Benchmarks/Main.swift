@@ -1,0 +1,23 @@
+import FluxonMeasure
+
+/// Runs the cases whose names contain one of the arguments, or all; one line of JSON each, the limits of the same run beside them.
+@main struct Main {
+    /// One entry per file of cases: what it measures, and how.
+    static let groups: [(name: String, run: @Sendable () async throws -> Void)] = [
+        ("memcpy", { for bytes in Sizes.all { report(MemoryCopyLimit.measure(bytes: bytes)) } })
+    ]
+
+    static func main() async throws {
+        let wanted = CommandLine.arguments.dropFirst()
+        for group in groups where wanted.isEmpty || wanted.contains(where: { group.name.contains($0) }) {
+            try await group.run()
+        }
+    }
+
+    static func report(_ measurement: Measurement) { print(measurement.json) }
+}
+
+/// The sizes that every case is measured at.
+enum Sizes {
+    static let all = [1 << 10, 4 << 10, 64 << 10, 1 << 20, 16 << 20]
+}
