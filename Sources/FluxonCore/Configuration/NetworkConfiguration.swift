@@ -1,0 +1,82 @@
+/// `network`: the addresses of a role that leaves the machine.
+package struct NetworkConfiguration: Sendable, Hashable {
+    /// `bulk_listen` (owners): where other owners pull bulk data from. Default 127.0.0.1:0, which serves one machine.
+    package var bulkListen: Endpoint
+    /// `advertise`: the host under which others reach this one. Default: the host listened on.
+    package var advertise: String?
+
+    /// The address whose host others have to reach.
+    enum Service { case control(Endpoint), bulk }
+
+    init(from top: inout ConfigurationSection, serves service: Service) {
+        bulkListen = Endpoint(host: "127.0.0.1", port: 0)
+        var section = top.section("network")
+        switch service {
+        case .control(let listen):
+            advertise = section?.readHost("advertise", example: "10.0.0.1")
+            if listen.isWildcard, advertise == nil { Self.reportWildcard("listen", in: top) }
+        case .bulk:
+            bulkListen = section?.readListen("bulk_listen", example: "10.0.0.1:7401") ?? bulkListen
+            advertise = section?.readHost("advertise", example: "10.0.0.1")
+            if bulkListen.isWildcard, advertise == nil, let section { Self.reportWildcard("bulk_listen", in: section) }
+        }
+        section?.finish()
+    }
+
+    private static func reportWildcard(_ key: String, in section: ConfigurationSection) {
+        section.report(
+            key, rule: "listens on every address, so network.advertise must name the host that others reach", example: "advertise: 10.0.0.1"
+        )
+    }
+}
+
+/// `tls`: TLS 1.3 with certificates on both sides, for everything that leaves the machine.
+package struct TLSConfiguration: Sendable, Hashable {
+    /// `certificate`: this process's certificate chain, a PEM file.
+    package var certificate: String
+    /// `key`: its private key, a PEM file.
+    package var key: String
+    /// `ca`: the certificates that the other side must chain to, a PEM file.
+    package var ca: String
+    /// `require_client_certificate`: refuse callers without one. Default true.
+    package var requiresClientCertificate: Bool
+
+    init?(from top: inout ConfigurationSection) {
+        guard var section = top.section("tls") else { return nil }
+        let certificate = section.requirePath("certificate", example: "/etc/fluxon/tls/node.pem")
+        let key = section.requirePath("key", example: "/etc/fluxon/tls/node-key.pem")
+        let ca = section.requirePath("ca", example: "/etc/fluxon/tls/ca.pem")
+        let require = section.read("require_client_certificate", rule: "must be true or false", example: "true") { Bool($0) }
+        section.finish()
+        guard let certificate, let key, let ca else { return nil }
+        self.certificate = certificate
+        self.key = key
+        self.ca = ca
+        requiresClientCertificate = require ?? true
+    }
+}
+
+/// `etcd`: how to be let in by the etcd of `etcd_endpoints`.
+package struct EtcdAccessConfiguration: Sendable, Hashable {
+    /// `username` with `password_file`, whose first line is the password: it never stands in a configuration.
+    package var username: String?
+    package var passwordFile: String?
+    /// `ca`: what etcd's certificate must chain to, a PEM file. Default: the system's.
+    package var ca: String?
+    /// `certificate` and `key`: for an etcd that asks its clients for one.
+    package var certificate: String?
+    package var key: String?
+
+    init?(from top: inout ConfigurationSection) {
+        guard var section = top.section("etcd") else { return nil }
+        username = section.readName("username", example: "fluxon")
+        passwordFile = section.readPath("password_file", example: "/etc/fluxon/etcd-password")
+        ca = section.readPath("ca", example: "/etc/fluxon/tls/etcd-ca.pem")
+        certificate = section.readPath("certificate", example: "/etc/fluxon/tls/etcd-client.pem")
+        key = section.readPath("key", example: "/etc/fluxon/tls/etcd-client-key.pem")
+        for (one, other) in [("username", "password_file"), ("certificate", "key")] where section.has(one) != section.has(other) {
+            section.report(section.has(one) ? one : other, rule: "\(one) and \(other) go together; give both or neither")
+        }
+        section.finish()
+    }
+}

@@ -1,0 +1,172 @@
+import FluxonCore
+import Testing
+
+@Suite struct RoleConfigurationTests {
+    private static let owner = """
+        cluster_name: demo
+        instance_key: owner-1
+        etcd_endpoints: [http://127.0.0.1:2379, etcd-2:2379]
+        shared_memory_path: /dev/shm/fluxon/
+        shared_file_path: /run/fluxon/owner
+        contribute_to_cluster_pool_size: 1.5GiB
+        """
+
+    private func problems(_ body: () throws(ConfigurationError) -> Void) -> [String] {
+        do {
+            try body()
+            return []
+        } catch {
+            return error.problems.map(\.description)
+        }
+    }
+
+    @Test("an owner's file is read with its defaults")
+    func ownerDefaults() throws {
+        let configuration = try OwnerConfiguration(yaml: Self.owner, file: "owner.yaml")
+        #expect(configuration.clusterName == "demo")
+        #expect(configuration.instanceKey == InstanceKey("owner-1"))
+        #expect(configuration.etcdEndpoints.map(\.authority) == ["127.0.0.1:2379", "etcd-2:2379"])
+        #expect(configuration.poolPath == "/dev/shm/fluxon/pool")
+        #expect(configuration.socketPath == "/run/fluxon/owner/owner.sock")
+        #expect(configuration.poolBytes == 3 << 29)
+        #expect(configuration.network.bulkListen == Endpoint(host: "127.0.0.1", port: 0))
+        #expect(configuration.tls == nil)
+        #expect(configuration.logLevel == .info)
+    }
+
+    @Test("a pool size may be a mapping of kinds of memory")
+    func poolOfKinds() throws {
+        let text = Self.owner.replacing("1.5GiB", with: "{dram: 2GiB}")
+        #expect(try OwnerConfiguration(yaml: text, file: "f").poolBytes == 2 << 30)
+        let misspelt = problems { () throws(ConfigurationError) in
+            _ = try OwnerConfiguration(yaml: Self.owner.replacing("1.5GiB", with: "{dran: 2GiB}"), file: "f")
+        }
+        #expect(misspelt.contains { $0.contains("contribute_to_cluster_pool_size.dran: unknown key; did you mean dram?") })
+    }
+
+    @Test("every problem of a file is reported at once, with line, path, value, rule and a value that works")
+    func allProblems() {
+        let text = """
+            cluster_name: two words
+            instance_kye: owner-1
+            etcd_endpoints: [127.0.0.1]
+            shared_memory_path: shm
+            contribute_to_cluster_pool_size: 12 parsecs
+            log_dir: /var/log
+            """
+        let found = problems { () throws(ConfigurationError) in _ = try OwnerConfiguration(yaml: text, file: "f") }
+        #expect(found.count == 8, "\(found)")
+        for expected in [
+            "line 1: cluster_name = \"two words\": must be 1 to 255 letters",
+            "instance_key: missing",
+            "line 2: instance_kye: unknown key; did you mean instance_key?",
+            "line 3: etcd_endpoints[0] = \"127.0.0.1\": must be http://host:port, https://host:port or host:port, e.g. http://127.0.0.1:2379",
+            "line 4: shared_memory_path = \"shm\": must be an absolute path, e.g. /dev/shm/fluxon",
+            "shared_file_path: missing; must be an absolute path, e.g. shared_file_path: /run/fluxon/owner",
+            "line 5: contribute_to_cluster_pool_size = \"12 parsecs\": must be a number of bytes",
+            "line 6: log_dir: belongs to the master",
+        ] {
+            #expect(found.contains { $0.hasPrefix(expected) || $0.contains(": \(expected)") }, "\(expected) is not among \(found)")
+        }
+    }
+
+    @Test(
+        "what is no mapping, or no YAML, is one clear problem",
+        arguments: [
+            ("- a\n- b", "must be a mapping"), ("a: [", "is not valid YAML"), ("a: 1\na: 2", "stands twice"), ("\"x", "is not valid YAML"),
+            ("42", "must be a mapping"),
+        ])
+    func noMapping(text: String, rule: String) {
+        let found = problems { () throws(ConfigurationError) in _ = try MasterConfiguration(yaml: text, file: "f") }
+        #expect(found.count == 1)
+        #expect(found.first?.contains(rule) == true, "\(found)")
+    }
+
+    @Test("an empty file says what is missing")
+    func empty() {
+        let found = problems { () throws(ConfigurationError) in _ = try ExternalConfiguration(yaml: "", file: "f") }
+        #expect(found.count == 4, "\(found)")
+        #expect(found.allSatisfy { $0.contains("missing") })
+    }
+
+    @Test("embedded metadata stands in for etcd_endpoints")
+    func embeddedMetadata() throws {
+        let text = "cluster_name: demo\ninstance_key: m\nembedded_metadata:\n  path: /var/lib/fluxon/meta.sqlite\n"
+        let configuration = try MasterConfiguration(yaml: text, file: "f")
+        #expect(configuration.etcdEndpoints == [Endpoint(host: "127.0.0.1", port: 2379)])
+        let without = problems { () throws(ConfigurationError) in
+            _ = try MasterConfiguration(yaml: "cluster_name: d\ninstance_key: m", file: "f")
+        }
+        #expect(without.count == 1 && without[0].contains("name an etcd, or set embedded_metadata"))
+    }
+
+    @Test("a master's sections are read")
+    func masterSections() throws {
+        let text = """
+            cluster_name: demo
+            instance_key: m
+            etcd_endpoints: https://etcd:2379
+            listen: 0.0.0.0:7400
+            network: {advertise: master.example}
+            tls: {certificate: /c.pem, key: /k.pem, ca: /ca.pem, require_client_certificate: false}
+            etcd: {username: fluxon, password_file: /p}
+            monitoring: {prom_remote_write_url: "http://127.0.0.1:4000/v1/prometheus/write"}
+            timing: {guest_clock_stop: 2s, lost_after: 1min}
+            log_level: debug
+            """
+        let configuration = try MasterConfiguration(yaml: text, file: "f")
+        #expect(configuration.listen == Endpoint(host: "0.0.0.0", port: 7400))
+        #expect(configuration.network.advertise == "master.example")
+        #expect(configuration.tls?.requiresClientCertificate == false)
+        #expect(configuration.etcd?.username == "fluxon")
+        #expect(configuration.monitoring?.remoteWriteURL == "http://127.0.0.1:4000/v1/prometheus/write")
+        #expect(configuration.timing.guestClockStop == .seconds(2))
+        #expect(configuration.timing.lostAfter == .seconds(60))
+        #expect(configuration.logLevel == .debug)
+    }
+
+    @Test(
+        "what only its neighbours show to be wrong is reported",
+        arguments: [
+            ("listen: 0.0.0.0:7400", "network.advertise must name the host"),
+            ("timing: {lost_after: 5s}", "must be longer than a new master waits"),
+            ("etcd: {username: fluxon}", "username and password_file go together"),
+            ("log_level: loud", "must be one of trace, debug"),
+            ("tls: {certificate: /c.pem}", "tls.key: missing"),
+            ("monitoring: {otlp_log_api: nowhere}", "must be an http:// or https:// URL"),
+            ("shared_memory_path: /dev/shm", "belongs to owners and externals"),
+        ])
+    func neighbours(line: String, rule: String) {
+        let text = "cluster_name: demo\ninstance_key: m\netcd_endpoints: [a:1]\n\(line)\n"
+        let found = problems { () throws(ConfigurationError) in _ = try MasterConfiguration(yaml: text, file: "f") }
+        #expect(found.contains { $0.contains(rule) }, "\(found)")
+    }
+
+    @Test("an external contributes no memory and learns etcd from shared.json")
+    func external() throws {
+        let text = "cluster_name: demo\ninstance_key: worker-1\nshared_memory_path: /dev/shm/f\nshared_file_path: /run/f\n"
+        let configuration = try ExternalConfiguration(yaml: text + "contribute_to_cluster_pool_size: 0\n", file: "f")
+        #expect(configuration.socketPath == "/run/f/worker-1.sock")
+        let found = problems { () throws(ConfigurationError) in
+            _ = try ExternalConfiguration(yaml: text + "contribute_to_cluster_pool_size: 1GiB\netcd_endpoints: [a:1]\n", file: "f")
+        }
+        #expect(found.count == 2, "\(found)")
+    }
+
+    @Test("a socket path that the kernel would cut is refused while the file is read")
+    func socketPath() {
+        let long = "/" + String(repeating: "x", count: 100)
+        let found = problems { () throws(ConfigurationError) in
+            _ = try OwnerConfiguration(yaml: Self.owner.replacing("/run/fluxon/owner", with: long), file: "f")
+        }
+        #expect(found.count == 1 && found[0].contains("112 bytes long; the kernel takes 107"), "\(found)")
+    }
+
+    @Test("the error names the file and counts the problems")
+    func errorText() {
+        let error = ConfigurationError(
+            file: "owner.yaml",
+            problems: [ConfigurationProblem(path: "a", rule: "must be b"), ConfigurationProblem(path: "c", rule: "must be d")])
+        #expect(error.description == "owner.yaml: 2 problems\n  a: must be b\n  c: must be d")
+    }
+}
