@@ -1,0 +1,27 @@
+/// Sizes and times of bulk transfers. None of them carries safety: they bound memory, waiting and what one peer can take.
+package struct TransferLimits: Sendable, Hashable {
+    /// Bytes under one checksum, a power of two from 4 KiB to 1 MiB. Default: 128 KiB, so that a chunk is in the cache still
+    /// when it is copied after its checksum was taken, or the other way round.
+    package var chunkBytes = 128 << 10
+    /// Most bytes that one transfer moves in one turn of the loop. Default: 512 KiB, about 0.1 ms.
+    package var bytesPerTurn = 512 << 10
+    /// Most connections to one peer; each carries one transfer at a time. Default: 8.
+    package var connectionsPerPeer = 8
+    /// Most transfers that wait for a connection to one peer. Default: 4096.
+    package var waitingPerPeer = 4096
+    /// A connection without use is closed after this. Default: 60 s.
+    package var idleConnection: Duration = .seconds(60)
+    /// A path that moves no byte for this long has failed; the transfer goes on elsewhere. Default: 5 s.
+    package var stall: Duration = .seconds(5)
+    /// Most connections that the serving side accepts. Default: 1024.
+    package var acceptedConnections = 1024
+    /// Most tickets that one asker may hold. Default: 8192.
+    package var ticketsPerAsker = 8192
+    /// A ticket that nobody redeemed is taken back after this. Default: 30 s.
+    package var unusedTicket: Duration = .seconds(30)
+
+    package init() {}
+
+    /// The sizes of a chunk that the wire allows.
+    package static let chunkRange = 4 << 10...1 << 20
+}
