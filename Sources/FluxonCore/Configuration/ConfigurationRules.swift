@@ -26,13 +26,13 @@ enum ConfigurationRules {
         return String(path)
     }
 
-    static func checkedListen(_ text: String) -> Endpoint? {
+    static func checkedListen(_ text: String) -> NetworkEndpoint? {
         guard !text.contains("://") else { return nil }
-        return Endpoint(text)
+        return NetworkEndpoint(text)
     }
 
-    static func checkedEndpoint(_ text: String) -> Endpoint? {
-        guard let endpoint = Endpoint(text), endpoint.port > 0 else { return nil }
+    static func checkedEndpoint(_ text: String) -> NetworkEndpoint? {
+        guard let endpoint = NetworkEndpoint(text), endpoint.port > 0 else { return nil }
         return endpoint
     }
 
@@ -60,17 +60,17 @@ extension ConfigurationSection {
         require(key, rule: ConfigurationRules.path, example: example, convert: ConfigurationRules.checkedPath)
     }
 
-    mutating func readEndpoints(_ key: String) -> [Endpoint]? {
+    mutating func readEndpoints(_ key: String) -> [NetworkEndpoint]? {
         readList(key, rule: ConfigurationRules.endpoint, example: "http://127.0.0.1:2379", convert: ConfigurationRules.checkedEndpoint)
     }
 
-    mutating func readListen(_ key: String, example: String) -> Endpoint? {
+    mutating func readListen(_ key: String, example: String) -> NetworkEndpoint? {
         read(key, rule: ConfigurationRules.listen, example: example, convert: ConfigurationRules.checkedListen)
     }
 
     mutating func readHost(_ key: String, example: String) -> String? {
         read(key, rule: "must be a host name or an address, without a port", example: example) { text in
-            Endpoint(text.contains(":") ? "[\(text)]:1" : "\(text):1")?.host
+            NetworkEndpoint(text.contains(":") ? "[\(text)]:1" : "\(text):1")?.host
         }
     }
 

@@ -11,7 +11,7 @@ package struct ExternalConfiguration: Sendable, Hashable {
     /// `shared_file_path`: the owner's; shared.json is read there and the sidecar's socket lies there.
     package var sharedFilePath: String
     /// `listen`: a TCP address for clients in other languages. Default: none, the Unix socket alone.
-    package var listen: Endpoint?
+    package var listen: NetworkEndpoint?
     package var tls: TLSConfiguration?
     package var logLevel: LogVerbosity
 

@@ -5,9 +5,9 @@ package struct MasterConfiguration: Sendable, Hashable {
     /// `instance_key`: unique name of this process in its cluster.
     package var instanceKey: InstanceKey
     /// `etcd_endpoints`. Default: the embedded metadata's own address, where that is configured.
-    package var etcdEndpoints: [Endpoint]
+    package var etcdEndpoints: [NetworkEndpoint]
     /// `listen`: where owners reach this master. Default 127.0.0.1:0, which serves one machine.
-    package var listen: Endpoint
+    package var listen: NetworkEndpoint
     package var network: NetworkConfiguration
     /// `tls`: encrypts and authenticates everything that leaves the machine. Default: none.
     package var tls: TLSConfiguration?
@@ -35,7 +35,7 @@ package struct MasterConfiguration: Sendable, Hashable {
         if !top.has("etcd_endpoints"), !top.has("embedded_metadata") {
             top.missing("etcd_endpoints", rule: "name an etcd, or set embedded_metadata", example: "[http://127.0.0.1:2379]")
         }
-        listen = top.readListen("listen", example: "10.0.0.1:7400") ?? Endpoint(host: "127.0.0.1", port: 0)
+        listen = top.readListen("listen", example: "10.0.0.1:7400") ?? NetworkEndpoint(host: "127.0.0.1", port: 0)
         network = NetworkConfiguration(from: &top, serves: .control(listen))
         tls = TLSConfiguration(from: &top)
         etcd = EtcdAccessConfiguration(from: &top)
@@ -75,13 +75,13 @@ extension ProtocolTiming {
 /// `embedded_metadata`: the master itself serves the part of etcd's API that a cluster needs, from one file.
 package struct EmbeddedMetadataConfiguration: Sendable, Hashable {
     /// `listen`: the address of the etcd API. Default 127.0.0.1:2379.
-    package var listen: Endpoint
+    package var listen: NetworkEndpoint
     /// `path`: the SQLite file, created when missing.
     package var path: String
 
     init?(from top: inout ConfigurationSection) {
         guard var section = top.section("embedded_metadata") else { return nil }
-        listen = section.readListen("listen", example: "127.0.0.1:2379") ?? Endpoint(host: "127.0.0.1", port: 2379)
+        listen = section.readListen("listen", example: "127.0.0.1:2379") ?? NetworkEndpoint(host: "127.0.0.1", port: 2379)
         path = section.requirePath("path", example: "/var/lib/fluxon/metadata.sqlite") ?? ""
         section.finish()
     }

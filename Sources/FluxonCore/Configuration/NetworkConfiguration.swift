@@ -1,15 +1,15 @@
 /// `network`: the addresses of a role that leaves the machine.
 package struct NetworkConfiguration: Sendable, Hashable {
     /// `bulk_listen` (owners): where other owners pull bulk data from. Default 127.0.0.1:0, which serves one machine.
-    package var bulkListen: Endpoint
+    package var bulkListen: NetworkEndpoint
     /// `advertise`: the host under which others reach this one. Default: the host listened on.
     package var advertise: String?
 
     /// The address whose host others have to reach.
-    enum Service { case control(Endpoint), bulk }
+    enum Service { case control(NetworkEndpoint), bulk }
 
     init(from top: inout ConfigurationSection, serves service: Service) {
-        bulkListen = Endpoint(host: "127.0.0.1", port: 0)
+        bulkListen = NetworkEndpoint(host: "127.0.0.1", port: 0)
         var section = top.section("network")
         switch service {
         case .control(let listen):

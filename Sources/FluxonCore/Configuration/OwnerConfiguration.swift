@@ -6,7 +6,7 @@ package struct OwnerConfiguration: Sendable, Hashable {
     package var instanceKey: InstanceKey
     /// `sub_cluster`: a group of owners inside the cluster, for placement. Default: none.
     package var subCluster: String?
-    package var etcdEndpoints: [Endpoint]
+    package var etcdEndpoints: [NetworkEndpoint]
     /// `shared_memory_path`: the folder of the pool, on a tmpfs such as /dev/shm; one owner each.
     package var sharedMemoryPath: String
     /// `shared_file_path`: the folder of shared.json, the socket, logs and profiles; one owner each.

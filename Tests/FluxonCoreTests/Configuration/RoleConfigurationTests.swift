@@ -29,7 +29,7 @@ import Testing
         #expect(configuration.poolPath == "/dev/shm/fluxon/pool")
         #expect(configuration.socketPath == "/run/fluxon/owner/owner.sock")
         #expect(configuration.poolBytes == 3 << 29)
-        #expect(configuration.network.bulkListen == Endpoint(host: "127.0.0.1", port: 0))
+        #expect(configuration.network.bulkListen == NetworkEndpoint(host: "127.0.0.1", port: 0))
         #expect(configuration.tls == nil)
         #expect(configuration.logLevel == .info)
     }
@@ -93,7 +93,7 @@ import Testing
     func embeddedMetadata() throws {
         let text = "cluster_name: demo\ninstance_key: m\nembedded_metadata:\n  path: /var/lib/fluxon/meta.sqlite\n"
         let configuration = try MasterConfiguration(yaml: text, file: "f")
-        #expect(configuration.etcdEndpoints == [Endpoint(host: "127.0.0.1", port: 2379)])
+        #expect(configuration.etcdEndpoints == [NetworkEndpoint(host: "127.0.0.1", port: 2379)])
         let without = problems { () throws(ConfigurationError) in
             _ = try MasterConfiguration(yaml: "cluster_name: d\ninstance_key: m", file: "f")
         }
@@ -115,7 +115,7 @@ import Testing
             log_level: debug
             """
         let configuration = try MasterConfiguration(yaml: text, file: "f")
-        #expect(configuration.listen == Endpoint(host: "0.0.0.0", port: 7400))
+        #expect(configuration.listen == NetworkEndpoint(host: "0.0.0.0", port: 7400))
         #expect(configuration.network.advertise == "master.example")
         #expect(configuration.tls?.requiresClientCertificate == false)
         #expect(configuration.etcd?.username == "fluxon")

@@ -1,5 +1,5 @@
 /// Where a service is reached: `http://host:port`, `https://host:port` or bare `host:port`, which means http.
-package struct Endpoint: Hashable, Sendable {
+package struct NetworkEndpoint: Hashable, Sendable {
     /// True for `https`: the connection is encrypted.
     package let isSecure: Bool
     /// A host name, an IPv4 address, or an IPv6 address without its brackets.
@@ -50,6 +50,6 @@ package struct Endpoint: Hashable, Sendable {
     package var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
-extension Endpoint: CustomStringConvertible {
+extension NetworkEndpoint: CustomStringConvertible {
     package var description: String { (isSecure ? "https://" : "http://") + authority }
 }
