@@ -8,4 +8,8 @@ package enum Limits {
     package static let socketPathBytes = 107
     /// Longest attribute line in etcd in bytes.
     package static let attributeBytes = 4096
+    /// Members of one cluster.
+    package static let members = 4096
+    /// Sections of a status, and figures of a section.
+    package static let statusFigures = 256
 }

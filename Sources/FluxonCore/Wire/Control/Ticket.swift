@@ -1,0 +1,89 @@
+/// Asks the holder of a copy for leave to read it (CONSISTENCY M1, M6): only a holder can pin.
+package struct TicketRequest: Hashable, Sendable {
+    package var key: Key
+    package var version: Version
+    package var asker: InstanceKey
+
+    package init(key: Key, version: Version, asker: InstanceKey) {
+        self.key = key
+        self.version = version
+        self.asker = asker
+    }
+
+    package func encoded() -> [UInt8] {
+        var writer = ProtobufWriter()
+        writer.bytes(key.bytes, field: 1)
+        writer.unsigned(version.term, field: 2)
+        writer.unsigned(version.sequence, field: 3)
+        writer.string(asker.name, field: 4)
+        return writer.bytes
+    }
+
+    package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+        var reader = ProtobufReader(bytes)
+        var key: Key?
+        var term: UInt64 = 0
+        var sequence: UInt64 = 0
+        var asker = ""
+        while let field = try reader.next() {
+            switch field {
+            case 1: key = try? Key(try reader.bytes(limit: Limits.keyBytes))
+            case 2: term = try reader.unsigned()
+            case 3: sequence = try reader.unsigned()
+            case 4: asker = try reader.string(limit: Limits.nameBytes)
+            default: try reader.skip()
+            }
+        }
+        guard let key else { throw .invalidField(1) }
+        self.init(key: key, version: Version(term: term, sequence: sequence), asker: InstanceKey(asker))
+    }
+}
+
+/// A holder's answer to a request for a ticket.
+package enum TicketAnswer: Hashable, Sendable {
+    /// The bytes are pinned under this ticket: where to read them, how many there are.
+    case granted(ticket: [UInt8], length: UInt64, bulkAddress: String)
+    /// This version is not here, and will not come.
+    case gone
+    /// This version is on its way here; ask again, or somebody else.
+    case notYet
+
+    package func encoded() -> [UInt8] {
+        var writer = ProtobufWriter()
+        switch self {
+        case .granted(let ticket, let length, let bulkAddress):
+            writer.unsigned(1 as UInt64, field: 1)
+            writer.bytes(ticket, field: 2)
+            writer.unsigned(length, field: 3)
+            writer.string(bulkAddress, field: 4)
+        case .gone: writer.unsigned(2 as UInt64, field: 1)
+        case .notYet: writer.unsigned(3 as UInt64, field: 1)
+        }
+        return writer.bytes
+    }
+
+    package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+        var reader = ProtobufReader(bytes)
+        var outcome: UInt64 = 0
+        var ticket: [UInt8] = []
+        var length: UInt64 = 0
+        var bulkAddress = ""
+        while let field = try reader.next() {
+            switch field {
+            case 1: outcome = try reader.unsigned()
+            case 2: ticket = try reader.bytes(limit: 16)
+            case 3: length = try reader.unsigned()
+            case 4: bulkAddress = try reader.string(limit: Limits.nameBytes)
+            default: try reader.skip()
+            }
+        }
+        switch outcome {
+        case 1:
+            guard ticket.count == 16 else { throw .invalidField(2) }
+            self = .granted(ticket: ticket, length: length, bulkAddress: bulkAddress)
+        case 2: self = .gone
+        case 3: self = .notYet
+        default: throw .invalidField(1)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import FluxonCore
+import Testing
+
+@Suite struct ControlMessageTests {
+    private var member: MemberDescription {
+        var member = MemberDescription(role: .owner, instanceKey: InstanceKey("owner-1"))
+        member.generation = Generation(3)
+        member.incarnation = "f00d"
+        member.address = "127.0.0.1:7001"
+        member.bulkAddress = "127.0.0.1:7002"
+        member.socket = "/run/fluxon/owner-1.sock"
+        member.host = "host-a"
+        member.processID = 4711
+        member.poolBytes = 1 << 30
+        member.subCluster = "east"
+        return member
+    }
+
+    @Test("a join is read as it was written")
+    func join() throws {
+        var request = JoinRequest(clusterName: "demo", member: member)
+        request.fencedGeneration = Generation(2)
+        request.resumedSession = 9
+        request.highestTerm = 77
+        #expect(try JoinRequest(decoding: request.encoded()) == request)
+        let answer = JoinAnswer(term: 5, generation: Generation(3), session: 9, isResumed: true)
+        #expect(try JoinAnswer(decoding: answer.encoded()) == answer)
+    }
+
+    @Test("members and status are read as they were written")
+    func reports() throws {
+        let members = MembersAnswer(
+            clusterName: "demo", term: 5, members: [.init(description: member, state: "in", silentMilliseconds: 12)])
+        #expect(try MembersAnswer(decoding: members.encoded()) == members)
+        let status = StatusAnswer(sections: [.init(title: "owner owner-1", figures: [.init("keys", "12"), .init("pool", "1 GiB")])])
+        #expect(try StatusAnswer(decoding: status.encoded()) == status)
+    }
+
+    @Test(
+        "a ticket's answer is read as it was written",
+        arguments: [TicketAnswer.gone, .notYet, .granted(ticket: Array(0..<16), length: 1 << 40, bulkAddress: "127.0.0.1:7002")])
+    func ticket(answer: TicketAnswer) throws {
+        #expect(try TicketAnswer(decoding: answer.encoded()) == answer)
+    }
+
+    @Test("a message cut anywhere is an error or another message, never a trap")
+    func truncation() throws {
+        let bytes = JoinRequest(clusterName: "demo", member: member).encoded()
+        for length in 0..<bytes.count { _ = try? JoinRequest(decoding: Array(bytes[..<length])) }
+        for index in bytes.indices {
+            var damaged = bytes
+            damaged[index] ^= 0xff
+            _ = try? JoinRequest(decoding: damaged)
+        }
+        #expect(throws: ProtobufError.self) { try JoinRequest(decoding: []) }
+    }
+}
