@@ -12,4 +12,14 @@ package enum Limits {
     package static let members = 4096
     /// Sections of a status, and figures of a section.
     package static let statusFigures = 256
+    /// Unacknowledged messages of a link beyond which its session ends (CONSISTENCY L1).
+    package static let linkBacklogMessages = 1 << 18
+    /// Messages in one frame of a link; more go into the next frame.
+    package static let linkFrameMessages = 4096
+    /// Entries, and pending commits, in one page of an owner's report.
+    package static let reportPageEntries = 2048
+    /// Holders that an answer to a lookup names.
+    package static let answeredHolders = 16
+    /// Longest text of a refusal in bytes.
+    package static let refusalBytes = 1024
 }

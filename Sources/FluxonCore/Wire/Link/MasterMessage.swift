@@ -1,0 +1,57 @@
+/// Master → owner, on the ordered link of one session (the table of CONSISTENCY §3).
+package enum MasterMessage: Hashable, Sendable {
+    /// `publishes` is false for a replayed `committed` that is no longer the key's version (R3): it only answers the caller.
+    case done(operation: UInt64, CommitOutcome, publishes: Bool)
+    case invalidate(Invalidation)
+    /// The operation behind these invalidations is acknowledged: parked copies may go (C6).
+    case settled(ClosedRange<UInt64>)
+    /// A parked or retired copy of exactly this version is current again and may be published (C6, R9).
+    case restore(Key, Version)
+    case found(LookupAnswer)
+}
+
+package struct Invalidation: Hashable, Sendable {
+    /// Counts up within the session; `confirm` and `settled` refer to it.
+    package let number: UInt64
+    package let key: Key
+    /// nil: nothing will bring these copies back, so they need not be parked (R3).
+    package let cause: OperationReference?
+
+    package init(number: UInt64, key: Key, cause: OperationReference?) {
+        self.number = number
+        self.key = key
+        self.cause = cause
+    }
+}
+
+package struct LookupAnswer: Hashable, Sendable {
+    package enum Content: Hashable, Sendable {
+        case absent
+        case metadata(Version, byteCount: UInt64)
+        case copy(FoundCopy)
+    }
+
+    package let lookup: UInt64
+    package let content: Content
+
+    package init(lookup: UInt64, content: Content) {
+        self.lookup = lookup
+        self.content = content
+    }
+}
+
+package struct FoundCopy: Hashable, Sendable {
+    package let version: Version
+    package let byteCount: UInt64
+    /// Who may have the bytes, the asker left out.
+    package let holders: [OwnerID]
+    /// False (M3, `cacheable: no`): nothing was registered; for one use, never to be published.
+    package let isRegistered: Bool
+
+    package init(version: Version, byteCount: UInt64, holders: [OwnerID], isRegistered: Bool) {
+        self.version = version
+        self.byteCount = byteCount
+        self.holders = holders
+        self.isRegistered = isRegistered
+    }
+}
