@@ -1,0 +1,290 @@
+internal import CLinux
+package import FluxonCore
+internal import Synchronization
+
+/// One thread that waits for descriptors, timers and work, and runs actors and tasks in between (DESIGN §3).
+///
+/// A turn: reports of the kernel, due timers, jobs and closures until none is left, then the work for the turn's end (flushes).
+/// Methods marked "loop only" trap elsewhere. `stop` it before letting go of it, after everything that uses it.
+package final class EventLoop: @unchecked Sendable {
+    // SAFETY: the variables below `state` are touched by the loop's thread alone (or before `start`); each entry checks that.
+    package let name: String
+    package let serialExecutor: LoopSerialExecutor
+    package let taskExecutor: LoopTaskExecutor
+    private let queue: LoopQueue
+    private let epoll: Descriptor
+    private let timerDescriptor: Descriptor
+
+    private enum Phase: Sendable { case new, running(KernelThread), stopped }
+    private let phase = Mutex(Phase.new)
+    private let mustStop = Atomic<Bool>(false)
+
+    private var slots: [Slot] = []
+    private var freeSlots: [Int] = []
+    private var timers = TimerHeap()
+    /// What the timer descriptor is set to; later than needed never, earlier possibly.
+    private var armedDeadline: BootInstant?
+    private var turnEnd: [() -> Void] = []
+
+    private struct Slot {
+        var generation: UInt32
+        var handler: ((Readiness) -> Void)?
+    }
+
+    private static let wakeTag = UInt64.max
+    private static let timerTag = UInt64.max - 1
+    /// Rounds of jobs before the kernel is asked again, so that jobs that make jobs starve no descriptor.
+    private static let roundsPerTurn = 64
+
+    package init(name: String) throws(SystemError) {
+        self.name = name
+        queue = try LoopQueue()
+        serialExecutor = LoopSerialExecutor(queue: queue)
+        taskExecutor = LoopTaskExecutor(queue: queue)
+        epoll = Descriptor(owning: try checked(cfluxon_epoll_create(), "make an epoll set"))
+        timerDescriptor = Descriptor(owning: try checked(cfluxon_timerfd_create(), "make a timer"))
+        let edge = UInt32(cfluxon_event_readable) | UInt32(cfluxon_event_edge)
+        _ = try checked(cfluxon_epoll_add(epoll.number, queue.wakeDescriptor.number, edge, Self.wakeTag), "watch an eventfd")
+        _ = try checked(cfluxon_epoll_add(epoll.number, timerDescriptor.number, edge, Self.timerTag), "watch a timer")
+    }
+
+    /// A loop that runs already.
+    package static func started(name: String) throws(SystemError) -> EventLoop {
+        let loop = try EventLoop(name: name)
+        try loop.start()
+        return loop
+    }
+
+    /// Starts the thread. Work added before waits for it.
+    package func start() throws(SystemError) {
+        try phase.withLock { phase throws(SystemError) in
+            guard case .new = phase else { preconditionFailure("the loop \(name) was started twice") }
+            phase = .running(try KernelThread.start(name: name) { self.run() })
+        }
+    }
+
+    /// Runs what already waits, ends the thread and joins it. From the loop itself: ends after this turn, without joining.
+    package func stop() {
+        let thread: KernelThread? = phase.withLock { phase in
+            defer { phase = .stopped }
+            if case .running(let thread) = phase { return thread }
+            return nil
+        }
+        mustStop.store(true, ordering: .releasing)
+        queue.wake()
+        if !isCurrent { thread?.join() }
+    }
+
+    /// Whether the caller runs on this loop's thread.
+    package var isCurrent: Bool { queue.isCurrent }
+
+    /// A fresh reading of the clock.
+    package var now: BootInstant { BootClock.now }
+
+    /// Runs `work` on the loop, after what was added before. From any thread.
+    package func execute(_ work: @escaping @Sendable () -> Void) { queue.add(.closure(work)) }
+
+    /// Runs `body` on the loop and gives back what it returns: the way for tests and other threads to use loop-only interfaces.
+    package func perform<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+        if isCurrent { return try body() }
+        return try await withCheckedThrowingContinuation { continuation in
+            execute { continuation.resume(with: Result { try body() }) }
+        }
+    }
+
+    /// Suspends until `deadline`, or throws `CancellationError` at once when the task is cancelled. From any thread.
+    package func sleep(until deadline: BootInstant) async throws {
+        let sleeper = Sleeper()
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                execute { sleeper.start(continuation, deadline: deadline, on: self) }
+            }
+        } onCancel: {
+            execute { sleeper.cancel() }
+        }
+    }
+
+    package func sleep(for duration: Duration) async throws { try await sleep(until: now.advanced(by: duration)) }
+
+    // MARK: Loop only
+
+    /// Calls `body` once, at the end of this turn: after everything that was ready, before the loop sleeps.
+    package func atEndOfTick(_ body: @escaping () -> Void) {
+        checkCurrent()
+        turnEnd.append(body)
+    }
+
+    /// Calls `body` once, not before `deadline`; at once (next turn) for one that has passed.
+    package func schedule(at deadline: BootInstant, _ body: @escaping () -> Void) -> LoopTimer {
+        checkCurrent()
+        let timer = LoopTimer(deadline: deadline, loop: self, body: body)
+        timers.insert(timer)
+        return timer
+    }
+
+    package func schedule(after delay: Duration, _ body: @escaping () -> Void) -> LoopTimer {
+        schedule(at: now.advanced(by: delay), body)
+    }
+
+    /// Watches a descriptor. `handler` runs on the loop for each report.
+    package func register(
+        _ descriptor: CInt, _ interest: Interest, handler: @escaping (Readiness) -> Void
+    ) throws(SystemError) -> Registration {
+        checkCurrent()
+        let index: Int
+        if let free = freeSlots.popLast() {
+            index = free
+        } else {
+            slots.append(Slot(generation: 0, handler: nil))
+            index = slots.count - 1
+        }
+        slots[index].generation &+= 1
+        slots[index].handler = handler
+        let tag = UInt64(slots[index].generation & 0x7fff_ffff) << 32 | UInt64(index)
+        let result = cfluxon_epoll_add(epoll.number, descriptor, interest.rawValue, tag)
+        if result < 0 {
+            slots[index].handler = nil
+            freeSlots.append(index)
+        }
+        _ = try checked(result, "watch the descriptor \(descriptor)")
+        return Registration(descriptor: descriptor, interest: interest, tag: tag, loop: self)
+    }
+
+    func modifyRegistration(descriptor: CInt, interest: Interest, tag: UInt64) throws(SystemError) {
+        checkCurrent()
+        _ = try checked(cfluxon_epoll_modify(epoll.number, descriptor, interest.rawValue, tag), "watch the descriptor \(descriptor)")
+    }
+
+    func removeRegistration(descriptor: CInt, tag: UInt64) {
+        checkCurrent()
+        guard let index = slotIndex(of: tag), slots[index].handler != nil else { return }
+        _ = cfluxon_epoll_remove(epoll.number, descriptor)
+        slots[index].handler = nil
+        freeSlots.append(index)
+    }
+
+    func removeTimer(_ timer: LoopTimer) {
+        checkCurrent()
+        timers.remove(timer)
+    }
+
+    private func checkCurrent() { precondition(isCurrent, "called off the loop \(name)") }
+
+    private func slotIndex(of tag: UInt64) -> Int? {
+        let index = Int(truncatingIfNeeded: tag & 0xffff_ffff)
+        guard slots.indices.contains(index), UInt64(slots[index].generation & 0x7fff_ffff) == tag >> 32 else { return nil }
+        return index
+    }
+
+    // MARK: The thread
+
+    private func run() {
+        queue.setOwner(KernelThread.currentIdentifier)
+        withUnsafeTemporaryAllocation(of: cfluxon_event.self, capacity: 256) { events in
+            while !mustStop.load(ordering: .acquiring) {
+                let count = wait(into: events)
+                for event in events.prefix(count) { deliver(event) }
+                fireTimers()
+                runWork()
+            }
+            runWork()
+        }
+        queue.setOwner(0)
+        // Handlers may hold what holds the loop.
+        slots = []
+        timers = TimerHeap()
+        turnEnd = []
+    }
+
+    private func wait(into events: UnsafeMutableBufferPointer<cfluxon_event>) -> Int {
+        guard let base = events.baseAddress else { return 0 }
+        let maySleep = turnEnd.isEmpty && queue.prepareToSleep()
+        if maySleep { armTimer() }
+        let count = cfluxon_epoll_wait(epoll.number, base, CInt(events.count), maySleep ? -1 : 0)
+        if maySleep { queue.wakeUp() }
+        precondition(count >= 0, "epoll_wait failed: \(SystemError.message(-count))")
+        return Int(count)
+    }
+
+    private func deliver(_ event: cfluxon_event) {
+        switch event.tag {
+        case Self.wakeTag: break
+        case Self.timerTag: armedDeadline = nil
+        default:
+            guard let index = slotIndex(of: event.tag), let handler = slots[index].handler else { return }
+            handler(Readiness(rawValue: event.events))
+        }
+    }
+
+    /// A cancelled earliest timer leaves the descriptor set: one idle wake-up is cheaper than a system call per cancelled deadline.
+    private func armTimer() {
+        guard let first = timers.first else { return }
+        if let armedDeadline, armedDeadline <= first.deadline { return }
+        // Zero would disarm.
+        let result = cfluxon_timerfd_set(timerDescriptor.number, max(first.deadline.nanoseconds, 1))
+        precondition(result >= 0, "timerfd_settime failed: \(SystemError.message(-result))")
+        armedDeadline = first.deadline
+    }
+
+    private func fireTimers() {
+        guard timers.first != nil else { return }
+        let now = now
+        while let first = timers.first, first.deadline <= now {
+            timers.remove(first)
+            first.takeBody()?()
+        }
+    }
+
+    private func runWork() {
+        for _ in 0..<Self.roundsPerTurn {
+            var didWork = false
+            var budget = 4096
+            while budget > 0, let work = queue.next() {
+                perform(work)
+                didWork = true
+                budget -= 1
+            }
+            if !turnEnd.isEmpty {
+                var bodies: [() -> Void] = []
+                swap(&bodies, &turnEnd)
+                for body in bodies { body() }
+                didWork = true
+            }
+            if !didWork { return }
+        }
+    }
+
+    private func perform(_ work: LoopQueue.Work) {
+        switch work {
+        case .serial(let job):
+            job.runSynchronously(
+                isolatedTo: serialExecutor.asUnownedSerialExecutor(), taskExecutor: taskExecutor.asUnownedTaskExecutor())
+        case .task(let job): job.runSynchronously(on: taskExecutor.asUnownedTaskExecutor())
+        case .closure(let body): body()
+        }
+    }
+}
+
+/// One `sleep`. On the loop only.
+private final class Sleeper: @unchecked Sendable {
+    // SAFETY: both methods are called on the loop alone.
+    private var continuation: CheckedContinuation<Void, any Error>?
+    private var timer: LoopTimer?
+    private var isCancelled = false
+
+    func start(_ continuation: CheckedContinuation<Void, any Error>, deadline: BootInstant, on loop: EventLoop) {
+        if isCancelled { return continuation.resume(throwing: CancellationError()) }
+        self.continuation = continuation
+        timer = loop.schedule(at: deadline) {
+            self.continuation?.resume()
+            self.continuation = nil
+        }
+    }
+
+    func cancel() {
+        isCancelled = true
+        timer?.cancel()
+        continuation?.resume(throwing: CancellationError())
+        continuation = nil
+    }
+}

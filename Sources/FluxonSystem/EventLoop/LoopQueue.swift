@@ -1,0 +1,76 @@
+internal import CLinux
+internal import DequeModule
+internal import Synchronization
+
+/// What waits to run on a loop. Apart from the loop, so that executors can live on without it.
+///
+/// Two queues: `local` is touched by the loop's thread alone and costs nothing; `inbox` takes work from other threads under a mutex.
+final class LoopQueue: @unchecked Sendable {
+    enum Work: Sendable {
+        case serial(UnownedJob)
+        case task(UnownedJob)
+        case closure(@Sendable () -> Void)
+    }
+
+    private struct Inbox: ~Copyable {
+        var work: [Work] = []
+        /// The loop is, or is about to be, in epoll_wait without a timeout of zero: who adds work must signal.
+        var isAsleep = false
+    }
+
+    // SAFETY: `local` is only touched by the thread whose identifier is in `owner`. All else is immutable, atomic or under the mutex.
+    private var local = Deque<Work>()
+    private let inbox = Mutex(Inbox())
+    private let hasInbox = Atomic<Bool>(false)
+    private let owner = Atomic<UInt>(0)
+    let wakeDescriptor: Descriptor
+
+    init() throws(SystemError) {
+        wakeDescriptor = Descriptor(owning: try checked(cfluxon_eventfd_create(), "make an eventfd"))
+    }
+
+    var isCurrent: Bool { owner.load(ordering: .relaxed) == KernelThread.currentIdentifier }
+
+    func setOwner(_ identifier: UInt) { owner.store(identifier, ordering: .relaxed) }
+
+    func add(_ work: Work) {
+        if isCurrent {
+            local.append(work)
+            return
+        }
+        let mustWake = inbox.withLock { inbox in
+            inbox.work.append(work)
+            defer { inbox.isAsleep = false }
+            return inbox.isAsleep
+        }
+        hasInbox.store(true, ordering: .releasing)
+        if mustWake { wake() }
+    }
+
+    func wake() { _ = cfluxon_eventfd_signal(wakeDescriptor.number) }
+
+    /// Loop only. The next piece of work, nil when nothing waits.
+    func next() -> Work? {
+        if hasInbox.load(ordering: .acquiring) { takeInbox() }
+        return local.popFirst()
+    }
+
+    /// Loop only. False when there is work after all, and the loop must not sleep.
+    func prepareToSleep() -> Bool {
+        guard local.isEmpty else { return false }
+        return inbox.withLock { inbox in
+            inbox.isAsleep = inbox.work.isEmpty
+            return inbox.isAsleep
+        }
+    }
+
+    /// Loop only.
+    func wakeUp() { inbox.withLock { $0.isAsleep = false } }
+
+    private func takeInbox() {
+        hasInbox.store(false, ordering: .relaxed)
+        var taken: [Work] = []
+        inbox.withLock { swap(&$0.work, &taken) }
+        local.append(contentsOf: taken)
+    }
+}

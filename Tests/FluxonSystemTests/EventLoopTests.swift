@@ -1,0 +1,162 @@
+import FluxonCore
+import FluxonSystem
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct EventLoopTests {
+    @Test("closures run on the loop in the order of their adding")
+    func order() async throws {
+        let loop = try EventLoop.started(name: "test")
+        defer { loop.stop() }
+        let seen = Mutex<[Int]>([])
+        for number in 0..<1000 { loop.execute { seen.withLock { $0.append(number) } } }
+        let isCurrent = try await loop.perform { loop.isCurrent }
+        #expect(isCurrent)
+        #expect(!loop.isCurrent)
+        #expect(seen.withLock { $0 } == Array(0..<1000))
+    }
+
+    @Test("timers fire in the order of their deadlines, and a cancelled one never")
+    func timers() async throws {
+        let loop = try EventLoop.started(name: "test")
+        defer { loop.stop() }
+        let seen = Mutex<[Int]>([])
+        await withCheckedContinuation { done in
+            loop.execute {
+                let start = loop.now
+                var timers: [LoopTimer] = []
+                for number in [5, 1, 4, 2, 3, 0] {
+                    timers.append(loop.schedule(at: start.advanced(by: .milliseconds(number))) { seen.withLock { $0.append(number) } })
+                }
+                timers[2].cancel()
+                _ = loop.schedule(at: start.advanced(by: .milliseconds(6))) { done.resume() }
+            }
+        }
+        #expect(seen.withLock { $0 } == [0, 1, 2, 3, 5])
+    }
+
+    @Test("the timers that were not cancelled fire least deadline first")
+    func heap() async throws {
+        let loop = try EventLoop.started(name: "test")
+        defer { loop.stop() }
+        let fired = Mutex<[BootInstant]>([])
+        let expected = await withCheckedContinuation { done in
+            loop.execute {
+                let start = loop.now
+                var timers = (0..<2000).map { _ in
+                    let deadline = start.advanced(by: .nanoseconds(Int64.random(in: 0..<2_000_000)))
+                    return loop.schedule(at: deadline) { fired.withLock { $0.append(deadline) } }
+                }
+                timers.shuffle()
+                for timer in timers.prefix(1000) { timer.cancel() }
+                let rest = timers.dropFirst(1000).map(\.deadline).sorted()
+                _ = loop.schedule(after: .milliseconds(3)) { done.resume(returning: rest) }
+            }
+        }
+        #expect(fired.withLock { $0 } == expected)
+    }
+
+    @Test("work for the turn's end runs once, after the jobs of the turn")
+    func turnEnd() async throws {
+        let loop = try EventLoop.started(name: "test")
+        defer { loop.stop() }
+        let seen = Mutex<[String]>([])
+        await withCheckedContinuation { done in
+            loop.execute {
+                loop.atEndOfTick {
+                    seen.withLock { $0.append("end") }
+                    done.resume()
+                }
+                loop.execute { seen.withLock { $0.append("job") } }
+                seen.withLock { $0.append("now") }
+            }
+        }
+        #expect(seen.withLock { $0 } == ["now", "job", "end"])
+    }
+
+    @Test("an actor pinned to the loop runs there, also called synchronously from a raw callback")
+    func actors() async throws {
+        let loop = try EventLoop.started(name: "test")
+        defer { loop.stop() }
+        let counter = PinnedCounter(loop: loop)
+        #expect(await counter.increment())
+        let fromCallback = try await loop.perform { counter.assumeIsolated { $0.increment() } }
+        #expect(fromCallback)
+        #expect(await counter.count == 2)
+    }
+
+    @Test("a task that prefers the loop runs there between its calls of a pinned actor")
+    func tasks() async throws {
+        let loop = try EventLoop.started(name: "test")
+        defer { loop.stop() }
+        let counter = PinnedCounter(loop: loop)
+        let stayed = await Task(executorPreference: loop.taskExecutor) {
+            var stayed = loop.isCurrent
+            for _ in 0..<100 {
+                let onLoop = await counter.increment()
+                stayed = stayed && onLoop && loop.isCurrent
+            }
+            return stayed
+        }.value
+        #expect(stayed)
+    }
+
+    @Test("a sleeping task wakes at its deadline, a cancelled one at once with an error")
+    func sleeping() async throws {
+        let loop = try EventLoop.started(name: "test")
+        defer { loop.stop() }
+        let start = loop.now
+        try await loop.sleep(for: .milliseconds(5))
+        #expect(loop.now.since(start) >= .milliseconds(5))
+        let sleeper = Task { try await loop.sleep(for: .seconds(3600)) }
+        sleeper.cancel()
+        await #expect(throws: CancellationError.self) { try await sleeper.value }
+    }
+
+    @Test("a socket reports the bytes and the end of its peer, and nothing once its registration is cancelled")
+    func descriptors() async throws {
+        let loop = try EventLoop.started(name: "test")
+        defer { loop.stop() }
+        let pair = try Descriptor.socketPair()
+        let reader = pair.first.number
+        let reports = Mutex<[Readiness]>([])
+        await withCheckedContinuation { done in
+            loop.execute {
+                var registration: Registration?
+                registration = try? loop.register(reader, .readable) { readiness in
+                    reports.withLock { $0.append(readiness) }
+                    guard readiness.contains(.closed) else { return }
+                    registration?.cancel()
+                    loop.execute { done.resume() }
+                }
+            }
+            #expect([1, 2, 3].withUnsafeBytes { Socket.send(pair.second.number, $0) } == .moved(24))
+            Socket.shutdownWrite(pair.second.number)
+        }
+        #expect(reports.withLock { $0.last } == [.readable, .closed])
+    }
+
+    @Test("stopping runs what already waits")
+    func stopping() throws {
+        let loop = try EventLoop(name: "test")
+        let count = Mutex(0)
+        for _ in 0..<100 { loop.execute { count.withLock { $0 += 1 } } }
+        try loop.start()
+        loop.stop()
+        #expect(count.withLock { $0 } == 100)
+    }
+}
+
+private actor PinnedCounter {
+    private let loop: EventLoop
+    private(set) var count = 0
+
+    init(loop: EventLoop) { self.loop = loop }
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
+
+    func increment() -> Bool {
+        count += 1
+        return loop.isCurrent
+    }
+}

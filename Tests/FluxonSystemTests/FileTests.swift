@@ -1,0 +1,71 @@
+import FluxonCore
+import FluxonSystem
+import Glibc
+import Testing
+
+/// A folder that goes with this value.
+final class TemporaryFolder {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/fluxon-test-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw SystemError("make a temporary folder", errno: errno) }
+        path = String(cString: made)
+    }
+
+    deinit {
+        guard let folder = opendir(path) else { return }
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            unlink("\(path)/\(name)")
+        }
+        closedir(folder)
+        rmdir(path)
+    }
+}
+
+@Suite struct FileTests {
+    @Test("two mappings of one file see the same bytes, and none of another")
+    func mapping() throws {
+        let file = try File.inMemory(name: "test")
+        try File.resize(file, to: 8192)
+        try File.reserve(file, byteCount: 8192)
+        let writer = try MappedRegion(file: file, byteCount: 8192, access: .readWrite, populate: true)
+        let reader = try MappedRegion(file: file, offset: 4096, byteCount: 4096, access: .read)
+        try reader.advise(.dontFork)
+        writer.bytes[4097] = 42
+        #expect(reader.bytes[1] == 42)
+        #expect(reader.bytes[2] == 0)
+    }
+
+    @Test("one open file at a time holds an exclusive lock")
+    func locking() throws {
+        let folder = try TemporaryFolder()
+        let first = try File.open("\(folder.path)/lock", .create)
+        let second = try File.open("\(folder.path)/lock", .readWrite)
+        #expect(try File.tryLock(first))
+        #expect(try !File.tryLock(second))
+        try File.unlock(first)
+        #expect(try File.tryLock(second))
+    }
+
+    @Test("a file is replaced as a whole and read back, up to the limit")
+    func replacing() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/state"
+        try File.replace(path, with: Array("one".utf8))
+        try File.replace(path, with: [UInt8](repeating: 7, count: 100_000))
+        #expect(try File.readAll(path, limit: 1 << 20) == [UInt8](repeating: 7, count: 100_000))
+        let error = #expect(throws: SystemError.self) { try File.readAll(path, limit: 1000) }
+        #expect(error?.errno == EFBIG)
+    }
+
+    @Test("the boot clock never falls")
+    func clock() {
+        let first = BootClock.now
+        #expect(first <= BootClock.now)
+        #expect(first.nanoseconds > 0)
+    }
+}

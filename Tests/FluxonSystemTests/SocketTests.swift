@@ -1,0 +1,86 @@
+import FluxonSystem
+import Glibc
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct SocketTests {
+    @Test(
+        "an operator's address is read in every documented form",
+        arguments: [
+            ("127.0.0.1:2379", Endpoint(.tcp(host: "127.0.0.1", port: 2379))),
+            ("http://etcd.example:2379", Endpoint(.tcp(host: "etcd.example", port: 2379))),
+            ("http://etcd.example:2379/", Endpoint(.tcp(host: "etcd.example", port: 2379))),
+            ("https://[::1]:2379", Endpoint(.tcp(host: "::1", port: 2379), usesTLS: true)),
+            ("unix:/run/fluxon.sock", Endpoint(.unix("/run/fluxon.sock"))),
+            ("/run/fluxon.sock", Endpoint(.unix("/run/fluxon.sock"))),
+        ])
+    func parse(text: String, expected: Endpoint) throws { #expect(try Endpoint(parsing: text) == expected) }
+
+    @Test(
+        "a wrong address is refused with the forms that there are",
+        arguments: ["", "localhost", ":80", "host:70000", "host:-1", "unix:", "/" + String(repeating: "x", count: 107), "http://a/b:1"])
+    func refuse(text: String) {
+        let error = #expect(throws: SystemError.self) { try Endpoint(parsing: text) }
+        #expect(error?.description.contains("unix:/path") == true)
+    }
+
+    @Test("a listener on port 0 has a port and accepts who connects to it")
+    func tcp() throws {
+        let listener = try Socket.listen(on: .tcp(host: "127.0.0.1", port: 0))
+        let address = try Socket.localAddress(of: listener.number)
+        guard case .tcp("127.0.0.1", let port) = address, port > 0, let resolved = try ResolvedAddress.resolve(address).first else {
+            Issue.record("bound to \(address)")
+            return
+        }
+        let client = Descriptor(owning: try Socket.connect(to: resolved).descriptor)
+        #expect(try Socket.peerAddress(of: client.number) == address)
+        let accepted = try Socket.accept(on: listener.number)
+        if accepted == nil { Issue.record("accepted nothing") }
+        if try Socket.accept(on: listener.number) != nil { Issue.record("accepted a second connection") }
+    }
+
+    @Test("a stale socket file is replaced, a served one is refused as in use")
+    func unixStale() throws {
+        let folder = try TemporaryFolder()
+        let address = SocketAddress.unix("\(folder.path)/socket")
+        do { _ = try Socket.listen(on: address) }
+        let second = try Socket.listen(on: address)
+        let error = #expect(throws: SystemError.self) { _ = try Socket.listen(on: address) }
+        #expect(error?.isInUse == true)
+        #expect(second.number >= 0)
+    }
+
+    @Test("connecting where nobody listens says so and what to check")
+    func refused() throws {
+        let resolved = try ResolvedAddress.resolve(.unix("/nowhere/at/all"))
+        let error = #expect(throws: SystemError.self) { _ = try Socket.connect(to: resolved[0]) }
+        #expect(error?.isRefused == true)
+        #expect(error?.description.contains("/nowhere/at/all") == true)
+    }
+
+    @Test("descriptors pass over a socket, and those not taken are closed")
+    func passing() throws {
+        let pair = try Descriptor.socketPair()
+        let first = try File.inMemory(name: "first")
+        let second = try File.inMemory(name: "second")
+        try File.resize(first, to: 4096)
+        try File.resize(second, to: 8192)
+        #expect(try Socket.sendDescriptors(pair.first.number, [first.number, second.number], with: [7, 8]) == .moved(2))
+        let received = try #require(try Socket.receiveDescriptors(pair.second.number, byteCount: 16))
+        #expect(received.bytes == [7, 8])
+        #expect(received.count == 2)
+        let taken = received.takeFirst()
+        guard let taken else { return }
+        #expect(try File.size(taken) == 4096)
+        #expect(try Socket.receiveDescriptors(pair.second.number, byteCount: 16) == nil)
+    }
+
+    @Test("the peer of a socket pair is this process, and its process descriptor says so")
+    func peer() throws {
+        let pair = try Descriptor.socketPair()
+        #expect(try PeerCredentials(of: pair.first.number).processID == getpid())
+        let process = try ProcessDescriptor(peerOf: pair.first.number)
+        #expect(process.processID == getpid())
+        let own = try ProcessDescriptor(processID: getpid())
+        try own.signal(0)
+    }
+}
