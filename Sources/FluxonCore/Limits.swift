@@ -22,4 +22,12 @@ package enum Limits {
     package static let answeredHolders = 16
     /// Longest text of a refusal in bytes.
     package static let refusalBytes = 1024
+    /// Most requests or answers in one message between a process and its owner.
+    package static let localFrameElements = 4096
+    /// Most extents that one request or answer between a process and its owner names.
+    package static let localExtents = 1024
+    /// Longest piece of a value that is copied over a process's socket, in bytes.
+    package static let localPartBytes = 256 << 10
+    /// Longest text of an error on the wire, in bytes.
+    package static let messageTextBytes = 4096
 }
