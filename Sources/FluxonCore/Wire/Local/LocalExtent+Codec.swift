@@ -19,7 +19,7 @@ extension ProtobufWriter {
         }
     }
 
-    mutating func condition(_ condition: LocalCondition, field: Int) {
+    mutating func condition(_ condition: CommitCondition, field: Int) {
         switch condition {
         case .none: return
         case .absent: message(field: field) { $0.unsigned(1 as UInt64, field: 1) }
@@ -78,7 +78,7 @@ extension ProtobufReader {
     }
 
     /// - Throws: `.invalidField` for a condition that this build does not know: to ignore one would be wrong.
-    mutating func condition() throws(ProtobufError) -> LocalCondition {
+    mutating func condition() throws(ProtobufError) -> CommitCondition {
         var kind: UInt64 = 0
         var version: Version?
         var nested = try message()

@@ -16,14 +16,3 @@ package struct LocalExtent: Hashable, Sendable {
         return overflow ? nil : end
     }
 }
-
-/// What must hold for a put or remove to take effect.
-package enum LocalCondition: Hashable, Sendable {
-    case none
-    /// The key shows nothing.
-    case absent
-    /// The key shows any value.
-    case present
-    /// The key shows this very version.
-    case version(Version)
-}

@@ -42,9 +42,9 @@ package struct LocalRequest: Hashable, Sendable {
         package var key: [UInt8]
         package var extent: LocalExtent
         package var length: UInt64
-        package var condition: LocalCondition
+        package var condition: CommitCondition
 
-        package init(counter: UInt64, key: [UInt8], extent: LocalExtent, length: UInt64, condition: LocalCondition) {
+        package init(counter: UInt64, key: [UInt8], extent: LocalExtent, length: UInt64, condition: CommitCondition) {
             self.counter = counter
             self.key = key
             self.extent = extent
@@ -56,9 +56,9 @@ package struct LocalRequest: Hashable, Sendable {
     package struct Remove: Hashable, Sendable {
         package var counter: UInt64
         package var key: [UInt8]
-        package var condition: LocalCondition
+        package var condition: CommitCondition
 
-        package init(counter: UInt64, key: [UInt8], condition: LocalCondition) {
+        package init(counter: UInt64, key: [UInt8], condition: CommitCondition) {
             self.counter = counter
             self.key = key
             self.condition = condition
@@ -87,9 +87,9 @@ package struct LocalRequest: Hashable, Sendable {
         package var length: UInt64
         package var offset: UInt64
         package var bytes: [UInt8]
-        package var condition: LocalCondition
+        package var condition: CommitCondition
 
-        package init(counter: UInt64, key: [UInt8], length: UInt64, offset: UInt64, bytes: [UInt8], condition: LocalCondition) {
+        package init(counter: UInt64, key: [UInt8], length: UInt64, offset: UInt64, bytes: [UInt8], condition: CommitCondition) {
             self.counter = counter
             self.key = key
             self.length = length
