@@ -12,13 +12,6 @@ extension ProtobufWriter {
         }
     }
 
-    mutating func version(_ version: Version, field: Int) {
-        message(field: field) { writer in
-            writer.unsigned(version.term, field: 1)
-            writer.unsigned(version.sequence, field: 2)
-        }
-    }
-
     mutating func condition(_ condition: CommitCondition, field: Int) {
         switch condition {
         case .none: return
@@ -61,20 +54,6 @@ extension ProtobufReader {
             }
         }
         return extents
-    }
-
-    mutating func version() throws(ProtobufError) -> Version {
-        var term: UInt64 = 0
-        var sequence: UInt64 = 0
-        var nested = try message()
-        while let field = try nested.next() {
-            switch field {
-            case 1: term = try nested.unsigned()
-            case 2: sequence = try nested.unsigned()
-            default: try nested.skip()
-            }
-        }
-        return Version(term: term, sequence: sequence)
     }
 
     /// - Throws: `.invalidField` for a condition that this build does not know: to ignore one would be wrong.
