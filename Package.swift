@@ -87,6 +87,7 @@ let testTargets: [Target] = [
     tests("FluxonMeasureTests", ["FluxonMeasure"]),
     tests("FluxonSimulationTests", ["FluxonMaster", "FluxonOwner", "FluxonPool"]),
     tests("FluxonClusterTests", ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd"]),
+    tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem"]),
     tests("FluxonTidyTests", []),
 ]
 

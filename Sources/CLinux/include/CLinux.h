@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CLinuxSupervision.h"
+
 // A socket address as the kernel takes it.
 typedef struct {
     uint64_t bytes[16];
