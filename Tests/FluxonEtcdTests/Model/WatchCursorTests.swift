@@ -1,0 +1,71 @@
+import FluxonEtcd
+import Foundation
+import Testing
+
+@Suite struct WatchCursorTests {
+    var cursor = WatchCursor(keys: .prefix("a"), from: 0, wantsPrevious: false)
+
+    private func response(revision: Int64, cluster: UInt64 = 1, _ change: (inout WireWatchResponse) -> Void = { _ in }) -> WireWatchResponse
+    {
+        var response = WireWatchResponse()
+        response.header.revision = revision
+        response.header.clusterID = cluster
+        change(&response)
+        return response
+    }
+
+    private func event(_ revision: Int64) -> WireEvent {
+        var event = WireEvent()
+        event.kv.key = Data("a".utf8)
+        event.kv.modRevision = revision
+        return event
+    }
+
+    @Test("a watch that saw no event goes on from the revision at which it began")
+    mutating func resumeWithoutEvents() {
+        #expect(cursor.request().createRequest.startRevision == 0)
+        #expect(cursor.received(response(revision: 7) { $0.created = true }) == .started(revision: 7))
+        #expect(cursor.request().createRequest.startRevision == 8)
+    }
+
+    @Test("a watch goes on after the last event that it delivered, and delivers none twice")
+    mutating func resume() {
+        _ = cursor.request()
+        _ = cursor.received(response(revision: 7) { $0.created = true })
+        let events = response(revision: 9) { $0.events = [event(8), event(9)] }
+        guard case .events(let delivered, revision: 9) = cursor.received(events) else {
+            Issue.record("no events")
+            return
+        }
+        #expect(delivered.count == 2)
+        #expect(cursor.request().createRequest.startRevision == 10)
+        _ = cursor.received(response(revision: 9) { $0.created = true })
+        #expect(cursor.received(events) == .none)
+    }
+
+    @Test("progress moves nothing")
+    mutating func progress() {
+        _ = cursor.request()
+        _ = cursor.received(response(revision: 7) { $0.created = true })
+        #expect(cursor.received(response(revision: 100) { $0.watchID = -1 }) == .none)
+        #expect(cursor.next == 8)
+    }
+
+    @Test("compaction, another cluster and refusal are told apart")
+    mutating func ends() {
+        _ = cursor.request()
+        _ = cursor.received(response(revision: 7) { $0.created = true })
+        let compacted = response(revision: 9) {
+            $0.compactRevision = 9
+            $0.canceled = true
+        }
+        #expect(cursor.received(compacted) == .compacted(revision: 9))
+        #expect(cursor.received(response(revision: 3, cluster: 2)) == .compacted(revision: 3))
+        let denied = response(revision: 3, cluster: 2) {
+            $0.canceled = true
+            $0.cancelReason = "rpc error: code = PermissionDenied desc = etcdserver: permission denied"
+        }
+        #expect(cursor.received(denied) == .denied(reason: denied.cancelReason))
+        #expect(cursor.received(response(revision: 3, cluster: 2) { $0.canceled = true }) == .lost(reason: "etcd cancelled the watch"))
+    }
+}
