@@ -64,7 +64,7 @@ import Testing
     func parentDeath() throws {
         // This process cannot die for the test, so what it asks the kernel for is read back.
         let result = try run(
-            "python3 -c 'import ctypes; n = ctypes.c_int(); ctypes.CDLL(None).prctl(2, ctypes.byref(n)); print(n.value)'",
+            "exec python3 -c 'import ctypes; n = ctypes.c_int(); ctypes.CDLL(None).prctl(2, ctypes.byref(n)); print(n.value)'",
             environment: ["PATH": "/usr/bin:/bin:/usr/local/bin"])
         #expect(result.output == "9\n")
     }
