@@ -31,6 +31,8 @@ package struct MemberDescription: Hashable, Sendable {
     /// Bytes that it lends to the cluster.
     package var poolBytes: UInt64 = 0
     package var subCluster: String = ""
+    /// The number by which the master's answers name this owner as a holder; 0 for other roles, and before the master has answered.
+    package var ownerNumber: UInt64 = 0
 
     package init(role: Role, instanceKey: InstanceKey) {
         self.role = role
@@ -51,6 +53,7 @@ extension MemberDescription {
         writer.unsigned(processID, field: 9)
         writer.unsigned(poolBytes, field: 10)
         writer.string(subCluster, field: 11)
+        writer.unsigned(ownerNumber, field: 12)
     }
 
     package init(decoding reader: inout ProtobufReader) throws(ProtobufError) {
@@ -72,6 +75,7 @@ extension MemberDescription {
             case 9: processID = try reader.unsigned()
             case 10: poolBytes = try reader.unsigned()
             case 11: subCluster = try reader.string(limit: Limits.nameBytes)
+            case 12: ownerNumber = try reader.unsigned()
             default: try reader.skip()
             }
         }
