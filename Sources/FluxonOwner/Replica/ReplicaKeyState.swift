@@ -1,0 +1,70 @@
+import FluxonCore
+
+/// What one owner has going on for one key. Keys with nothing but a published copy have none.
+///
+///     commit:   queued ──start (C2: own copy parked)──▶ in flight ──done──▶ kept until now < D ──▶ taken: published, answered
+///     fetch:    resting ──lookup sent──▶ asked ──found──▶ transferring ──arrived──▶ published
+///                                          └─────── invalidation, own commit, new term ────────▶ detached: serves who joined before
+///     parked:   by C2 or C4 ── settled ──▶ released       └─ restore, conditionFailed ──▶ published again
+struct ReplicaKeyState<Extent: Hashable & Sendable>: Sendable {
+    var commit: PendingCommit<Extent>?
+    var queued: [QueuedCommit<Extent>] = []
+    var parked: ParkedCopy<Extent>?
+    /// The attached fetch.
+    var fetch: ReplicaFetch?
+    var detached: [ReplicaFetch] = []
+    /// Gets that wait for the outcome of `commit`, or for validity.
+    var gated: [WaiterID] = []
+    var metadata: [MetadataLookup] = []
+
+    var isIdle: Bool {
+        commit == nil && queued.isEmpty && parked == nil && fetch == nil && detached.isEmpty && gated.isEmpty && metadata.isEmpty
+    }
+}
+
+struct QueuedCommit<Extent: Hashable & Sendable>: Sendable {
+    let request: CommitRequest<Extent>
+}
+
+/// A commit that was sent: from here on its bytes are the owner's (C1).
+struct PendingCommit<Extent: Hashable & Sendable>: Sendable {
+    let operation: UInt64
+    let request: CommitRequest<Extent>
+    /// An invalidation came since it was sent: the parked copy is not this operation's to publish again.
+    var isInvalidated = false
+    /// A `done` that waits for validity (C5).
+    var kept: Version?
+    /// The caller was told `unknownOutcome` at its deadline.
+    var isAnswered = false
+}
+
+struct ParkedCopy<Extent: Hashable & Sendable>: Sendable {
+    let copy: StoredCopy<Extent>
+    var cause: OperationReference
+    /// The invalidation that parked it, in this session; `settled` names it. nil: this owner's own commit.
+    var invalidation: UInt64?
+}
+
+struct ReplicaFetch: Sendable {
+    enum Stage: Hashable, Sendable {
+        /// The lookup is not sent: there is no session, or a holder was gone a moment ago.
+        case resting
+        case asked
+        case transferring(Version, isRegistered: Bool)
+    }
+
+    let id: FetchID
+    var stage: Stage
+    /// Gets that began before the lookup was sent: any answer serves them (M2).
+    var early: [WaiterID]
+    /// Gets that joined later, while the fetch was attached and now < D: only registered bytes serve them.
+    var late: [WaiterID] = []
+    /// How often holders had nothing, for the pause before the next lookup.
+    var attempts = 0
+}
+
+struct MetadataLookup: Sendable {
+    let id: FetchID
+    var isSent: Bool
+    var waiters: [WaiterID]
+}

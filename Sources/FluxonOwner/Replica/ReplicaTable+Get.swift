@@ -1,0 +1,121 @@
+package import FluxonCore
+
+// Gets: from the published copy while valid (L4), behind an own commit (C2), or by a lookup (M1, M2).
+extension ReplicaTable {
+    /// A get, `exists` or `size` that the process could not answer from the pool by itself. Answered by exactly one `answerGet`.
+    package mutating func get(_ request: GetRequest, now: BootInstant) {
+        waiters[request.waiter] = request
+        serve(request, now: now)
+        if waiters[request.waiter] != nil { schedule(.waiter(request.waiter), at: request.deadline) }
+    }
+
+    /// The caller no longer wants an answer; none follows.
+    package mutating func cancel(_ waiter: WaiterID) {
+        waiters[waiter] = nil
+    }
+
+    /// One attempt to answer, or to queue behind what will.
+    mutating func serve(_ request: GetRequest, now: BootInstant) {
+        let key = request.key
+        if keys[key]?.commit != nil {
+            keys[key, default: .init()].gated.append(request.waiter)
+        } else if let copy = store.find(key) {
+            guard isValid(now: now) || request.consistency == .local else {
+                keys[key, default: .init()].gated.append(request.waiter)
+                awaitingValidity.append(key)
+                return
+            }
+            switch request.wants {
+            case .value: answer(request.waiter, copy, isPublished: true)
+            case .metadata: answer(request.waiter, .metadata(copy.version, byteCount: copy.byteCount))
+            }
+        } else if request.wants == .metadata {
+            lookUpMetadata(request)
+        } else {
+            joinOrLookUp(request.waiter, key, now: now)
+        }
+    }
+
+    private mutating func joinOrLookUp(_ waiter: WaiterID, _ key: Key, now: BootInstant) {
+        var state = keys[key] ?? .init()
+        defer { keys[key] = state }
+        if planted == .joinDetachedFetch, let last = state.detached.indices.last {
+            state.detached[last].early.append(waiter)
+            return
+        }
+        if var fetch = state.fetch {
+            if fetch.stage == .resting {
+                fetch.early.append(waiter)
+                state.fetch = fetch
+                return
+            }
+            if isValid(now: now) {
+                fetch.late.append(waiter)
+                state.fetch = fetch
+                return
+            }
+            // M2: without validity an invalidation may be on its way; only a lookup sent after this get began can serve it.
+            state.detached.append(fetch)
+        }
+        var fetch = newFetch(key, early: [waiter])
+        ask(&fetch, key)
+        state.fetch = fetch
+    }
+
+    /// Metadata registers nothing, so its answer serves only who asked before it was sent.
+    private mutating func lookUpMetadata(_ request: GetRequest) {
+        var state = keys[request.key] ?? .init()
+        defer { keys[request.key] = state }
+        if let resting = state.metadata.firstIndex(where: { !$0.isSent }) {
+            state.metadata[resting].waiters.append(request.waiter)
+            return
+        }
+        let id = newFetchID(request.key)
+        if session != nil { send(.lookup(LinkLookup(lookup: id.number, key: request.key, wants: .metadata))) }
+        state.metadata.append(MetadataLookup(id: id, isSent: session != nil, waiters: [request.waiter]))
+    }
+
+    /// Serves a list of gets anew; those that ended meanwhile are left out.
+    mutating func serveAgain(_ list: [WaiterID], now: BootInstant) {
+        for waiter in list {
+            guard let request = waiters[waiter] else { continue }
+            serve(request, now: now)
+        }
+    }
+
+    /// Gets behind a commit or behind validity, once that is over.
+    mutating func openGate(_ key: Key, now: BootInstant) {
+        guard let list = keys[key]?.gated, !list.isEmpty else { return }
+        keys[key]?.gated = []
+        serveAgain(list, now: now)
+    }
+
+    /// Answers with one new reference on the extent.
+    mutating func answer(_ waiter: WaiterID, _ copy: StoredCopy<Extent>, isPublished: Bool) {
+        guard waiters.removeValue(forKey: waiter) != nil else { return }
+        store.retain(copy.extent)
+        effects.append(.answerGet(waiter, .value(copy, isPublished: isPublished)))
+    }
+
+    mutating func answer(_ waiter: WaiterID, _ answer: GetAnswer<Extent>) {
+        guard waiters.removeValue(forKey: waiter) != nil else { return }
+        effects.append(.answerGet(waiter, answer))
+    }
+
+    /// A deadline passed: why there is no answer.
+    mutating func expire(_ waiter: WaiterID, now: BootInstant) {
+        guard let request = waiters[waiter] else { return }
+        let state = keys[request.key]
+        let code: FluxonError.Code
+        if !isValid(now: now) {
+            code = .notCurrent
+        } else if state?.commit != nil {
+            code = .deadlineExceeded
+        } else if case .transferring = state?.fetch?.stage {
+            code = .deadlineExceeded
+        } else {
+            code = .unavailable
+        }
+        answer(waiter, .failed(code))
+    }
+}

@@ -1,0 +1,65 @@
+import FluxonCore
+
+// Holders: invalidations confirmed in the turn that reads them (C4), parked copies (C6), restore (C6, R9).
+extension ReplicaTable {
+    mutating func invalidate(_ invalidation: Invalidation, now: BootInstant) {
+        let key = invalidation.key
+        unconfirmed = invalidation.number
+        guard planted != .skipInvalidation else { return }
+        detachFetch(key)
+        keys[key]?.commit?.isInvalidated = true
+        // A replayed `done` that waited for validity was overwritten meanwhile: it only answers its caller any more (R3).
+        defer { if let version = keys[key]?.commit?.kept { finish(key, .committed(version), publish: nil, now: now) } }
+        if let copy = store.retire(key) {
+            hasRetired = true
+            releaseParked(key)
+            guard let cause = invalidation.cause else { return store.release(copy.extent) }
+            keys[key, default: .init()].parked = ParkedCopy(copy: copy, cause: cause, invalidation: invalidation.number)
+            parkedByInvalidation[invalidation.number] = key
+        } else if let parked = keys[key]?.parked {
+            guard let cause = invalidation.cause else {
+                releaseParked(key)
+                return tidy(key)
+            }
+            if let number = parked.invalidation { parkedByInvalidation[number] = nil }
+            keys[key]?.parked?.cause = cause
+            keys[key]?.parked?.invalidation = invalidation.number
+            parkedByInvalidation[invalidation.number] = key
+        }
+    }
+
+    /// C6: the operation that parked these copies is acknowledged.
+    mutating func settled(_ numbers: ClosedRange<UInt64>) {
+        guard numbers.count <= parkedByInvalidation.count else {
+            // A peer's range may be as long as it likes; what is parked here is not.
+            for number in parkedByInvalidation.keys.filter({ numbers.contains($0) }).sorted() { settle(number) }
+            return
+        }
+        for number in numbers { settle(number) }
+    }
+
+    private mutating func settle(_ number: UInt64) {
+        guard let key = parkedByInvalidation[number], let parked = keys[key]?.parked, parked.invalidation == number else { return }
+        releaseParked(key)
+        tidy(key)
+    }
+
+    /// The operation that parked this copy came to nothing.
+    mutating func restore(_ key: Key, _ version: Version, now: BootInstant) {
+        guard let parked = keys[key]?.parked, parked.copy.version == version else { return }
+        if let number = parked.invalidation { parkedByInvalidation[number] = nil }
+        if let commit = keys[key]?.commit {
+            // The own commit comes next; what becomes of the copy hangs on that one.
+            keys[key]?.parked?.cause = OperationReference(owner: owner, generation: generation, number: commit.operation)
+            keys[key]?.parked?.invalidation = nil
+            keys[key]?.commit?.isInvalidated = false
+        } else {
+            keys[key]?.parked = nil
+            if store.find(key) != nil || !store.publish(key, parked.copy) {
+                store.release(parked.copy.extent)
+                dropIfNothing(key, version)
+            }
+            tidy(key)
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import FluxonCore
+
+/// How far the report of a new session has come.
+struct ReportCursor: Sendable {
+    var keys: [Key]
+    var next = 0
+    var operations: [UInt64]
+}
+
+// A new session: everything of the old one is void; this owner says what it has (R3, R5, R6).
+extension ReplicaTable {
+    mutating func beginReport(keepsNothing: Bool, now: BootInstant) {
+        unconfirmed = nil
+        parkedByInvalidation = [:]
+        for operation in inFlight.keys.sorted() {
+            guard let key = inFlight[operation] else { continue }
+            keys[key]?.commit?.kept = nil
+        }
+        // Set before anything below may start a commit: commits wait until the report is out.
+        report = ReportCursor(keys: [], operations: [])
+        restartFetches()
+        if keepsNothing { forgetEverything(now: now) }
+        var parked: [Key] = []
+        for (key, state) in keys where state.parked != nil {
+            keys[key]?.parked?.invalidation = nil
+            parked.append(key)
+        }
+        parked.sort { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+        report = ReportCursor(keys: store.publishedKeys + parked, operations: inFlight.keys.sorted())
+        for id in fetchKeys.keys.sorted() { wake(id) }
+        resendMetadataLookups()
+    }
+
+    /// R5: running fetches are detached; those that never got an answer ask again, for their lookup went to a session that is over.
+    private mutating func restartFetches() {
+        var restarted: [Key: [WaiterID]] = [:]
+        var order: [Key] = []
+        for id in fetchKeys.keys.sorted() {
+            guard let key = fetchKeys[id], var state = keys[key] else { continue }
+            if let fetch = state.fetch, fetch.id == id, fetch.stage != .resting {
+                state.fetch = nil
+                state.detached.append(fetch)
+            }
+            if let index = state.detached.firstIndex(where: { $0.id == id && $0.stage == .asked }) {
+                let fetch = state.detached.remove(at: index)
+                fetchKeys[id] = nil
+                if restarted[key] == nil { order.append(key) }
+                restarted[key, default: []] += fetch.early + fetch.late
+            }
+            keys[key] = state
+        }
+        for key in order {
+            let list = (restarted[key] ?? []).filter { waiters[$0] != nil }
+            guard !list.isEmpty else {
+                tidy(key)
+                continue
+            }
+            if keys[key]?.fetch != nil {
+                keys[key]?.fetch?.early += list
+            } else if keys[key]?.commit != nil {
+                keys[key]?.gated += list
+            } else {
+                let fetch = newFetch(key, early: list)
+                keys[key]?.fetch = fetch
+            }
+        }
+    }
+
+    private mutating func resendMetadataLookups() {
+        for id in fetchKeys.keys.sorted() {
+            guard let key = fetchKeys[id], let index = keys[key]?.metadata.firstIndex(where: { $0.id == id }) else { continue }
+            keys[key]?.metadata[index].isSent = true
+            send(.lookup(LinkLookup(lookup: id.number, key: key, wants: .metadata)))
+        }
+    }
+
+    /// R6: this owner is not believed.
+    private mutating func forgetEverything(now: BootInstant) {
+        for key in store.publishedKeys {
+            guard let copy = store.retire(key) else { continue }
+            hasRetired = true
+            store.release(copy.extent)
+        }
+        let parked = keys.filter { $0.value.parked != nil }.keys.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+        for key in parked {
+            releaseParked(key)
+            tidy(key)
+        }
+        endPendingUnknown(now: now)
+    }
+
+    /// Pages go out as the link takes them, so that a report of any length needs no more than a few pages of memory.
+    mutating func continueReport(now: BootInstant) {
+        while var cursor = report, link.backlog < 8 {
+            var entries: [ReportEntry] = []
+            while cursor.next < cursor.keys.count, entries.count < Limits.reportPageEntries {
+                if let entry = reportEntry(cursor.keys[cursor.next]) { entries.append(entry) }
+                cursor.next += 1
+            }
+            var pending: [LinkCommit] = []
+            if cursor.next == cursor.keys.count {
+                for operation in cursor.operations.prefix(Limits.reportPageEntries) {
+                    guard let key = inFlight[operation], let commit = keys[key]?.commit else { continue }
+                    pending.append(linkCommit(operation, commit.request))
+                }
+                cursor.operations.removeFirst(min(cursor.operations.count, Limits.reportPageEntries))
+            }
+            let isLast = cursor.next == cursor.keys.count && cursor.operations.isEmpty
+            send(.report(ReportPage(entries: entries, pending: pending, isLast: isLast)))
+            report = isLast ? nil : cursor
+            if isLast { reportEnded(now: now) }
+        }
+    }
+
+    private func reportEntry(_ key: Key) -> ReportEntry? {
+        if let copy = store.find(key) {
+            return ReportEntry(key: key, version: copy.version, byteCount: copy.byteCount, parkedBy: nil)
+        }
+        guard let parked = keys[key]?.parked else { return nil }
+        return ReportEntry(key: key, version: parked.copy.version, byteCount: parked.copy.byteCount, parkedBy: parked.cause)
+    }
+
+    private mutating func reportEnded(now: BootInstant) {
+        isHeartbeatDue = true
+        nextHeartbeat = now.advanced(by: configuration.timing.renewalInterval)
+        let list = unstarted
+        unstarted = []
+        for key in list { startNextCommit(key, now: now) }
+    }
+}

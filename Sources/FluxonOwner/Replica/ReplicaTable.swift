@@ -1,0 +1,185 @@
+package import FluxonCore
+import HeapModule
+
+/// The rules of one owner: which copies it has, which it may serve, and what it tells the master (CONSISTENCY §3–§6), without I/O
+/// or clock.
+///
+///     link:  away ──connected──▶ greeting ──welcome(new)──▶ reporting ──last page──▶ active        D: now < D ⇔ valid
+///              ▲                    └──welcome(resumed): as before──────────────────▶   │          a grant raises D
+///              └────────────────────────────disconnected────────────────────────────────┘          nothing lowers it
+///
+/// Use: call the events of one turn of the loop (`get`, `commit`, `fetched`, `received`, `tick` …), then `flush`, then perform
+/// everything that `takeEffects` returns, in order. `now` is a fresh reading of the boot clock. `nextTimer` says when `tick` is due.
+package struct ReplicaTable<Store: CopyStore> {
+    package typealias Extent = Store.Extent
+
+    package var store: Store
+    package let configuration: ReplicaConfiguration
+    /// A mistake that a test of the simulator plants; nil outside of such a test.
+    package var planted: PlantedReplicaBug?
+
+    // The link.
+    var link: LinkEndpoint<OwnerMessage>
+    var linkState = LinkState.away
+    /// The session in force; nil before the first welcome and after an overflow.
+    var session: ReplicaSession?
+    /// The highest term that this owner has obeyed; it obeys no lower one (R5).
+    package internal(set) var term: UInt64 = 0
+    package internal(set) var owner = OwnerID(0)
+    package internal(set) var generation = Generation(0)
+    var report: ReportCursor?
+    var nextHeartbeat = BootInstant.zero
+    var isHeartbeatDue = false
+    /// Invalidations up to this number are applied and not confirmed yet.
+    var unconfirmed: UInt64?
+
+    // Validity.
+    /// D (L2): this owner answers by itself while now < deadline.
+    package internal(set) var deadline = BootInstant.zero
+    var hasRetired = false
+    var awaitingValidity: [Key] = []
+
+    // Keys.
+    var keys: [Key: ReplicaKeyState<Extent>] = [:]
+    var waiters: [WaiterID: GetRequest] = [:]
+    /// The key of every fetch and lookup that is not over.
+    var fetchKeys: [FetchID: Key] = [:]
+    var nextFetch: UInt64 = 1
+    /// Commits in flight, by operation.
+    var inFlight: [UInt64: Key] = [:]
+    var nextOperation: UInt64 = 1
+    /// Keys whose queued commits wait for a session, oldest first.
+    var unstarted: [Key] = []
+    /// Kept until acknowledged, so that a retry repeats the answer (T1).
+    var outcomes: [OperationToken: CommitAnswer] = [:]
+    var runningTokens: Set<OperationToken> = []
+    var parkedByInvalidation: [UInt64: Key] = [:]
+
+    var timers: Heap<ReplicaTimer> = []
+    var timerOrder: UInt64 = 0
+    var effects: [ReplicaEffect<Extent>] = []
+
+    package init(store: Store, configuration: ReplicaConfiguration) {
+        self.store = store
+        self.configuration = configuration
+        link = LinkEndpoint(limit: configuration.backlogLimit)
+    }
+
+    /// L4: may this owner answer by itself?
+    package func isValid(now: BootInstant) -> Bool { now < deadline }
+
+    /// Ends a turn: makes retirements visible, then hands what is due to the link. Nothing is sent without this call.
+    package mutating func flush(now: BootInstant) {
+        if hasRetired {
+            hasRetired = false
+            store.makeRetirementsVisible()
+        }
+        guard linkState == .open, let session else { return }
+        continueReport(now: now)
+        if let upTo = unconfirmed {
+            unconfirmed = nil
+            link.enqueue(.confirm(upTo: upTo))
+        }
+        while var frame: OwnerFrame = link.takeFrame(term: term, session: session.number, maximumMessages: Limits.linkFrameMessages) {
+            if isHeartbeatDue, link.unsent == 0 { attachHeartbeat(to: &frame, now: now) }
+            effects.append(.send(frame))
+        }
+        if isHeartbeatDue {
+            var frame = OwnerFrame(term: term, session: session.number)
+            frame.acknowledged = link.received
+            attachHeartbeat(to: &frame, now: now)
+            effects.append(.send(frame))
+        }
+        if link.isOverLimit { endSession() }
+    }
+
+    package mutating func takeEffects() -> [ReplicaEffect<Extent>] {
+        defer { effects = [] }
+        return effects
+    }
+
+    private mutating func attachHeartbeat(to frame: inout OwnerFrame, now: BootInstant) {
+        frame.control = .heartbeat(sentAt: now)
+        isHeartbeatDue = false
+    }
+
+    /// Enqueues on the session's link; the caller has seen that there is a session.
+    mutating func send(_ message: OwnerMessage) {
+        link.enqueue(message)
+    }
+
+    /// L1: from here on a new session and a full report are needed.
+    mutating func endSession() {
+        session = nil
+        report = nil
+        if linkState != .away {
+            linkState = .away
+            effects.append(.reconnect)
+        }
+    }
+
+    /// Removes what is no longer needed about a key.
+    mutating func tidy(_ key: Key) {
+        if let state = keys[key], state.isIdle { keys[key] = nil }
+    }
+}
+
+package struct ReplicaConfiguration: Sendable {
+    package var cluster: String
+    package var instance: InstanceKey
+    /// A random number of this process.
+    package var life: UInt64
+    /// The generation that was found in the old pool file and fenced (R1); 0: none.
+    package var fenced: Generation
+    package var timing: ProtocolTiming
+    package var backlogLimit = Limits.linkBacklogMessages
+
+    package init(cluster: String, instance: InstanceKey, life: UInt64, fenced: Generation = Generation(0), timing: ProtocolTiming = .init())
+    {
+        self.cluster = cluster
+        self.instance = instance
+        self.life = life
+        self.fenced = fenced
+        self.timing = timing
+    }
+}
+
+/// Mistakes that a test plants to see that the simulator finds them.
+package enum PlantedReplicaBug: Hashable, Sendable {
+    /// Confirms without retiring.
+    case skipInvalidation
+    /// Counts the lease from the grant's arrival instead of the heartbeat's sending.
+    case deadlineFromArrival
+    /// A get joins a detached fetch.
+    case joinDetachedFetch
+    /// Takes a `done` whether valid or not.
+    case takeWithoutValidity
+}
+
+struct ReplicaSession: Hashable, Sendable {
+    let number: UInt64
+}
+
+enum LinkState: Hashable, Sendable {
+    case away
+    /// The hello is sent.
+    case greeting
+    case open
+}
+
+/// What `tick` looks at when the time comes. An entry may be stale; its owner decides.
+struct ReplicaTimer: Comparable, Sendable {
+    enum Subject: Hashable, Sendable {
+        case waiter(WaiterID)
+        case commit(Key, OperationToken)
+        case rest(FetchID)
+    }
+
+    let at: BootInstant
+    /// Ties go in order of creation, so that equal inputs act equally.
+    let order: UInt64
+    let subject: Subject
+
+    static func < (left: ReplicaTimer, right: ReplicaTimer) -> Bool { (left.at, left.order) < (right.at, right.order) }
+    static func == (left: ReplicaTimer, right: ReplicaTimer) -> Bool { left.order == right.order }
+}
