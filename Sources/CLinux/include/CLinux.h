@@ -133,4 +133,6 @@ int cfluxon_map_anonymous(size_t byte_count, void **base);
 int cfluxon_membarrier_register(void);
 int cfluxon_membarrier(void);
 
+#include "CLinuxMemory.h"
+
 #endif

@@ -1,0 +1,85 @@
+import FluxonCore
+import FluxonSystem
+
+/// The life of the pool's file in `shared_memory_path` (CONSISTENCY R1, decision 0002).
+package enum PoolFile {
+    /// What `open` made.
+    package struct Opened {
+        package let storage: PoolStorage
+        /// Greater than the epoch of the pool that was there before.
+        package let epoch: UInt64
+        /// Whether the pool of a dead owner was there and is fenced now: what the owner may attest at its registration.
+        package let attested: Bool
+    }
+
+    package static let name = "pool"
+
+    /// Makes the folder's pool: takes the folder's lock, fences and replaces a dead owner's pool, reserves and prefaults the new one.
+    ///
+    /// - Parameters:
+    ///   - folder: `shared_memory_path`; made when missing.
+    ///   - hashSeed: random, so that nobody can choose keys that collide.
+    /// - Throws: `.inUse` when a live owner has the folder, `.noRoom` with the numbers, `.system`.
+    package static func open(folder: String, capacityBytes: Int, hashSeed: UInt64, prefault: Bool = true) throws(PoolError) -> Opened {
+        do {
+            try File.makeDirectories(folder)
+            return try openPool(
+                folder: folder, geometry: PoolGeometry(capacityBytes: capacityBytes, hashSeed: hashSeed), prefault: prefault)
+        } catch let error as PoolError {
+            throw error
+        } catch {
+            throw .system("the pool in \(folder): \(error)")
+        }
+    }
+
+    private static func openPool(folder: String, geometry: PoolGeometry, prefault: Bool) throws -> Opened {
+        let path = "\(folder)/\(name)"
+        var fenced: UInt64?
+        if let old = try existing(path) {
+            guard try old.tryLock() else {
+                throw PoolError.inUse(
+                    "\(path) belongs to a running owner: one owner per shared_memory_path; stop it, or configure another folder")
+            }
+            fenced = fenceDeadPool(old)
+            try File.remove(path)
+        }
+        // Readers of the old pool may still hold its memory, so room is looked at only now.
+        if let problem = PoolRoom.problem(
+            folder: folder, neededBytes: geometry.initialBytes, space: try File.space(at: folder), cgroup: .current())
+        {
+            throw PoolError.noRoom(problem)
+        }
+        let file = MemoryFile(owning: try File.open(path, .createNew, permissions: 0o640), name: path)
+        guard try file.tryLock() else { throw PoolError.inUse("\(path) was taken by another owner that started at the same time") }
+        do {
+            try file.setPermissions(0o640)
+            let storage = try PoolStorage(file: file, geometry: geometry, prefault: prefault)
+            // Without an old pool to count from, the time of boot is an epoch that no earlier pool of this machine's run had.
+            return Opened(storage: storage, epoch: fenced.map { $0 &+ 1 } ?? BootClock.now.nanoseconds, attested: fenced != nil)
+        } catch {
+            try File.remove(path)
+            if error.isNoRoom {
+                let space = try File.space(at: folder)
+                throw PoolError.noRoom(
+                    PoolRoom.message(folder: folder, neededBytes: geometry.initialBytes, freeBytes: Int(clamping: space.free)))
+            }
+            throw error
+        }
+    }
+
+    private static func existing(_ path: String) throws -> MemoryFile? {
+        do {
+            return MemoryFile(owning: try File.open(path, .readWrite), name: path)
+        } catch let error where error.isMissing {
+            return nil
+        }
+    }
+
+    /// Ends the old pool for its readers; its epoch afterwards. Nil when the file is no pool that this version knows: then nothing is attested.
+    private static func fenceDeadPool(_ file: MemoryFile) -> UInt64? {
+        guard let byteCount = try? file.byteCount(), byteCount >= PoolGeometry.headerBytes,
+            let mapping = try? SharedMapping(file, byteCount: byteCount, writable: true)
+        else { return nil }
+        return PoolFence.fenceOld(base: mapping.base, mappedBytes: byteCount)
+    }
+}

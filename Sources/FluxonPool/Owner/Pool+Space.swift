@@ -1,0 +1,157 @@
+import CFluxonPool
+package import FluxonSystem
+
+extension Pool {
+    // MARK: Extents
+
+    /// An extent of at least `byteCount` bytes in `tenant`'s pages, with one reference that the caller holds.
+    ///
+    /// - Throws: `.exhausted` (evict, `collect`, ask again), `.tooLarge`, `.unknownProcess`.
+    package func allocate(_ byteCount: Int, tenant: Tenant) throws(PoolError) -> Extent {
+        try allocator.allocate(byteCount, tenant: tenant)
+    }
+
+    package func retain(_ extent: Extent) throws(PoolError) { try allocator.retain(extent) }
+
+    /// Drops a reference; true when that freed the extent.
+    @discardableResult
+    package func release(_ extent: Extent) throws(PoolError) -> Bool { try allocator.release(extent) }
+
+    /// F2: whether `extent` is live, exactly as given, and in `tenant`'s pages.
+    package func isLive(_ extent: Extent, tenant: Tenant) -> Bool { allocator.isLive(extent, tenant: tenant) }
+
+    /// The live extent that begins at `offset`, from whatever source the offset is.
+    package func extent(at offset: UInt64) -> Extent? { allocator.extent(at: offset) }
+
+    /// The owner's own mapping of an extent, for transfers and copies. Nil when it is not live. Valid while a reference is held.
+    package func bytes(of extent: Extent) -> UnsafeMutableRawBufferPointer? {
+        guard allocator.extent(at: extent.offset) == extent else { return nil }
+        return UnsafeMutableRawBufferPointer(start: base + Int(extent.offset), count: Int(extent.capacity))
+    }
+
+    // MARK: Retire and reuse (P5)
+
+    /// P5's fence: after it, no get that begins returns an entry retired before it. Once per loop turn, before a confirm or a drop is
+    /// handed to the link (C4). No process pins by plain store, so no membarrier is needed.
+    package func makeRetirementsVisible() {
+        guard hasUnfencedRetirement else { return }
+        cfluxon_full_fence()
+        hasUnfencedRetirement = false
+    }
+
+    package var retiredCount: Int { retired.count }
+
+    /// Frees the retired entries that no pin names. O(retired entries + granted pin words).
+    ///
+    /// - Returns: how many entries became free.
+    @discardableResult
+    package func collect() -> Int {
+        guard !retired.isEmpty else { return 0 }
+        // Always a fence: the last may have been for another batch, and the scan must come after every RETIRED store.
+        cfluxon_full_fence()
+        hasUnfencedRetirement = false
+        for number in retired { marks[Int(number)] = 1 }
+        for segment in attached.values {
+            segment.scan { pin in
+                let number = UInt32(truncatingIfNeeded: pin) &- 1
+                guard Int(number) < marks.count, marks[Int(number)] == 1 else { return }
+                if EntryWord.pin(entry: number, generation: entries.word(number).generation) == pin { marks[Int(number)] = 2 }
+            }
+        }
+        let before = retired.count
+        retired.removeAll { number in
+            let isPinned = marks[Int(number)] == 2
+            marks[Int(number)] = 0
+            guard !isPinned, held[number] == nil else { return false }
+            free(number)
+            return true
+        }
+        return before - retired.count
+    }
+
+    /// R1 for a pool that ends: epoch + 1, D = 0, every entry RETIRED, full fence. No get succeeds after it.
+    package func fence() {
+        PoolFence.fence(base: base, geometry: geometry, entries: Int(nextFreshEntry))
+    }
+
+    // MARK: Eviction
+
+    /// The next copy to evict, by SIEVE over the heat bytes; nil when `limit` steps found none that `accepts` lets go.
+    package func evictionCandidate(limit: Int = 4096, where accepts: (Copy) -> Bool = { _ in true }) -> Copy? {
+        let heat = storage.heat.base
+        let number = queue.next(limit: limit) { number in
+            guard cfluxon_heat_load(heat + Int(number)) != 0 else { return false }
+            cfluxon_heat_store(heat + Int(number), 0)
+            return true
+        } accepts: { number in
+            accepts(copy(of: number))
+        }
+        return number.map { copy(of: $0) }
+    }
+
+    // MARK: Processes
+
+    /// What an attached process gets: borrowed descriptors to pass on, in this order.
+    package struct Attachment {
+        package let pool: MemoryFile
+        package let pins: MemoryFile
+        package let heat: MemoryFile
+        package let grantedPins: Int
+    }
+
+    /// Gives a process a pin segment, and with `canPut` a tenancy of its own. Pass `pool` of the attachment to readers and
+    /// `storage.file` to a process that may put.
+    ///
+    /// - Throws: `.unknownProcess` when the id is attached already, `.system`.
+    package func attach(process: UInt64, canPut: Bool) throws(PoolError) -> Attachment {
+        guard attached[process] == nil else { throw .unknownProcess(process) }
+        let segment: PinSegment
+        do { segment = try PinSegment(process: process) } catch { throw .system("pin segment of process \(process): \(error)") }
+        attached[process] = segment
+        if canPut { allocator.addTenant(.process(process)) }
+        return Attachment(
+            pool: canPut ? storage.file : storage.readOnlyFile, pins: segment.file, heat: storage.heatFile, grantedPins: segment.granted)
+    }
+
+    /// More pin words for a process (P7); tell it the number, then it may use them.
+    package func grantPins(process: UInt64) throws(PoolError) -> Int {
+        guard let segment = attached[process] else { throw .unknownProcess(process) }
+        return try segment.grant()
+    }
+
+    /// P8: the process is proven dead. Its pins are gone, its free pages too; references that the caller holds in its name are the caller's to release.
+    package func processDied(_ process: UInt64) {
+        attached[process] = nil
+        allocator.removeTenant(.process(process))
+    }
+
+    /// Spans that the process's tenancy got since the last call. Tell the process before any extent in them.
+    package func takeGrantedSpans(of process: UInt64) -> [PoolSpan] { allocator.takeGrantedSpans(of: .process(process)) }
+
+    /// Takes a process's idle spans out of use; it unmaps them, then `confirmUnmapped` (F1).
+    package func withdrawIdleSpans(of process: UInt64) -> [PoolSpan] { allocator.withdrawIdleSpans(of: .process(process)) }
+
+    /// False when the span was not withdrawn from this process.
+    package func confirmUnmapped(_ span: PoolSpan, process: UInt64) -> Bool { allocator.confirmUnmapped(span, tenant: .process(process)) }
+
+    package var statistics: PoolStatistics {
+        PoolStatistics(
+            capacityBytes: allocator.dataBytes, liveBytes: allocator.liveBytes, liveExtents: allocator.liveExtents,
+            unassignedBytes: allocator.rootFreeBytes, publishedEntries: queue.count, retiredEntries: retired.count,
+            entriesGranted: grantedEntries, attachedProcesses: attached.count)
+    }
+}
+
+/// How full a pool is.
+package struct PoolStatistics: Hashable, Sendable {
+    package let capacityBytes: Int
+    /// Bytes of live extents, rounding included.
+    package let liveBytes: Int
+    package let liveExtents: Int
+    /// Bytes of chunks that no tenant holds.
+    package let unassignedBytes: Int
+    package let publishedEntries: Int
+    package let retiredEntries: Int
+    package let entriesGranted: Int
+    package let attachedProcesses: Int
+}

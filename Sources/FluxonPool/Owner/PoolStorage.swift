@@ -1,0 +1,34 @@
+package import FluxonSystem
+
+/// The memory of a pool, as its owner holds it: file, mapping, heat bytes.
+package final class PoolStorage {
+    package let file: MemoryFile
+    /// What readers get: it cannot be written through, nor reopened for writing by another user.
+    package let readOnlyFile: MemoryFile
+    package let heatFile: MemoryFile
+    let mapping: SharedMapping
+    let heat: SharedMapping
+    let geometry: PoolGeometry
+
+    /// Reserves memory for everything that the pool has at start, maps it and touches every page.
+    init(file: MemoryFile, geometry: PoolGeometry, prefault: Bool) throws(SystemError) {
+        self.file = file
+        self.geometry = geometry
+        if try file.byteCount() != geometry.fileBytes { try file.setByteCount(geometry.fileBytes) }
+        for range in geometry.initialRanges { try file.reserve(range) }
+        readOnlyFile = try file.reopenedReadOnly()
+        mapping = try SharedMapping(file, byteCount: geometry.fileBytes, writable: true)
+        heatFile = try MemoryFile(anonymous: "fluxon-heat", byteCount: geometry.entriesLimit)
+        heat = try SharedMapping(heatFile, byteCount: geometry.entriesLimit, writable: true)
+        if prefault {
+            for range in geometry.initialRanges { try mapping.populate(range, writable: true) }
+        }
+    }
+
+    /// A pool without a name, for tests, simulations and benchmarks.
+    package static func anonymous(capacityBytes: Int, hashSeed: UInt64 = 0, prefault: Bool = false) throws(SystemError) -> PoolStorage {
+        let geometry = PoolGeometry(capacityBytes: capacityBytes, hashSeed: hashSeed)
+        let file = try MemoryFile(anonymous: "fluxon-pool", byteCount: geometry.fileBytes)
+        return try PoolStorage(file: file, geometry: geometry, prefault: prefault)
+    }
+}

@@ -1,0 +1,82 @@
+import CFluxonPool
+package import FluxonSystem
+private import Synchronization
+
+/// A writer's own pages of the pool: the spans that the owner granted to its process, and nothing else, mapped for writing at their
+/// places in a reserved range of addresses (CONSISTENCY F1).
+///
+/// Mapping and unmapping are for one thread at a time; addresses may be used by any.
+package final class WriteArena: @unchecked Sendable {
+    // SAFETY: `spans` is touched under its lock only. What is written in a span is this process's own affair until it commits.
+    private let file: MemoryFile
+    private let mapping: SharedMapping
+    private let spans = Mutex<[PoolSpan]>([])
+
+    /// - Parameter pool: the pool's file, open for writing, as passed by the owner to a process that may put.
+    package init(pool: MemoryFile) throws(PoolError) {
+        file = pool
+        do { mapping = try SharedMapping(reserving: try pool.byteCount()) } catch { throw .system("a write arena: \(error)") }
+    }
+
+    /// Maps a granted span and touches its pages, so that the first put into it does not pay for them.
+    package func map(_ span: PoolSpan) throws(PoolError) {
+        guard let range = range(span.offset, span.byteCount), range.lowerBound % 4096 == 0, range.count % 4096 == 0, !range.isEmpty else {
+            throw .damaged("a granted span of \(span.byteCount) bytes at \(span.offset) is outside the pool")
+        }
+        do {
+            try mapping.map(file, range)
+            try mapping.populate(range, writable: true)
+        } catch {
+            throw .system("map a granted span: \(error)")
+        }
+        spans.withLock { $0.append(span) }
+    }
+
+    /// Unmaps withdrawn memory, which may be several granted spans or part of one; then the process confirms to the owner.
+    package func unmap(_ span: PoolSpan) throws(PoolError) {
+        guard let range = range(span.offset, span.byteCount) else {
+            throw .damaged("a withdrawn span of \(span.byteCount) bytes at \(span.offset) is outside the pool")
+        }
+        spans.withLock { spans in
+            spans = spans.flatMap { held -> [PoolSpan] in
+                let (start, end) = (held.offset, held.offset + held.byteCount)
+                let (from, to) = (max(start, span.offset), min(end, span.offset + span.byteCount))
+                guard from < to else { return [held] }
+                var rest: [PoolSpan] = []
+                if start < from { rest.append(PoolSpan(offset: start, byteCount: from - start)) }
+                if to < end { rest.append(PoolSpan(offset: to, byteCount: end - to)) }
+                return rest
+            }
+        }
+        do { try mapping.unmap(range) } catch { throw .system("unmap a withdrawn span: \(error)") }
+    }
+
+    /// Where to write an extent; nil when it does not lie in mapped spans. O(spans).
+    package func bytes(of extent: Extent) -> UnsafeMutableRawBufferPointer? {
+        guard let range = range(extent.offset, extent.capacity) else { return nil }
+        var position = extent.offset
+        let end = extent.offset + extent.capacity
+        spans.withLock { spans in
+            // Adjacent spans may have been granted one by one; an extent may lie across them.
+            while position < end, let span = spans.first(where: { $0.offset <= position && position < $0.offset + $0.byteCount }) {
+                position = span.offset + span.byteCount
+            }
+        }
+        guard position >= end else { return nil }
+        return UnsafeMutableRawBufferPointer(start: mapping.base + range.lowerBound, count: range.count)
+    }
+
+    private func range(_ offset: UInt64, _ byteCount: UInt64) -> Range<Int>? {
+        let (end, overflow) = offset.addingReportingOverflow(byteCount)
+        guard !overflow, end <= UInt64(mapping.byteCount) else { return nil }
+        return Int(offset)..<Int(end)
+    }
+}
+
+/// Copies into a mapped extent past the caches, and fences, so that the commit may be sent at once (P6). For values that are
+/// large against the caches; small ones are better copied plainly.
+package func copyStreaming(to destination: UnsafeMutableRawBufferPointer, from source: UnsafeRawBufferPointer) {
+    precondition(source.count <= destination.count)
+    guard let to = destination.baseAddress, let from = source.baseAddress else { return }
+    cfluxon_copy_streaming(to, from, source.count)
+}

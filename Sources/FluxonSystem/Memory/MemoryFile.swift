@@ -1,0 +1,52 @@
+private import CLinux
+private import Glibc
+
+/// An open file that is mapped as shared memory. The descriptor closes with the last reference.
+package final class MemoryFile: Sendable {
+    private let file: Descriptor
+    /// For messages.
+    package let name: String
+
+    /// Takes over an open descriptor, for example one received over a socket.
+    package init(owning file: consuming Descriptor, name: String) {
+        self.file = file
+        self.name = name
+    }
+
+    /// A nameless memory file of a size that nobody can change any more; its pages come when touched or reserved.
+    package init(anonymous name: String, byteCount: Int) throws(SystemError) {
+        file = try File.inMemory(name: name)
+        self.name = name
+        try File.resize(file, to: UInt64(byteCount))
+        _ = try checked(cfluxon_seal_size(file.number), "fix the size of the memory file '\(name)'")
+    }
+
+    /// The number, to pass on; valid while this object lives.
+    package var descriptor: CInt { file.number }
+
+    /// A second descriptor of the same file that cannot be written through.
+    package func reopenedReadOnly() throws(SystemError) -> MemoryFile {
+        MemoryFile(owning: try File.open("/proc/self/fd/\(file.number)", .read), name: name)
+    }
+
+    package func byteCount() throws(SystemError) -> Int { Int(clamping: try File.size(file)) }
+
+    package func setByteCount(_ byteCount: Int) throws(SystemError) { try File.resize(file, to: UInt64(byteCount)) }
+
+    /// Gives `range` memory now, so that touching it later cannot fail.
+    package func reserve(_ range: Range<Int>) throws(SystemError) {
+        try File.reserve(file, offset: UInt64(range.lowerBound), byteCount: UInt64(range.count))
+    }
+
+    /// Takes the file's exclusive lock, held till the last descriptor of this opening closes. False when another holds it.
+    package func tryLock() throws(SystemError) -> Bool { try File.tryLock(file) }
+
+    package func setPermissions(_ permissions: UInt32) throws(SystemError) { try File.setPermissions(file, permissions) }
+}
+
+extension SystemError {
+    /// Whether memory, a quota or a file system was full.
+    package var isNoRoom: Bool { errno == ENOSPC || errno == ENOMEM || errno == EDQUOT }
+    /// Whether there is no such file.
+    package var isMissing: Bool { errno == ENOENT }
+}
