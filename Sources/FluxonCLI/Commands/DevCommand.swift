@@ -1,0 +1,192 @@
+import ArgumentParser
+import FluxonCore
+import FluxonSystem
+import Foundation
+
+/// `fluxon dev`: a whole cluster on this machine, in the foreground.
+struct DevCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dev",
+        abstract: "Run a cluster on this machine until Ctrl-C.",
+        discussion: """
+            Starts an etcd (unless --etcd names one), a master, owners, and one external at each owner, writes their annotated \
+            configurations and logs into a folder, waits until every process says that it is ready, and shows where they are. \
+            Ctrl-C stops them in reverse order; a second Ctrl-C at once.
+
+            The pools take a quarter of the free /dev/shm, at most 1 GiB together.
+
+            Examples:
+              fluxon dev
+              fluxon dev --owners 3 --workdir ~/cluster
+              fluxon dev --without-master --etcd http://127.0.0.1:2379 --prefix b-
+            """)
+
+    @Option(help: ArgumentHelp("How many owners, each standing for one machine: 1 to \(Self.ownerLimit).", valueName: "n"))
+    var owners = 2
+
+    @Option(
+        help: ArgumentHelp(
+            "Folder for configurations, logs and sockets; kept. Default: a temporary one, removed at the end.", valueName: "dir"))
+    var workdir: String?
+
+    @Option(help: ArgumentHelp("An etcd that runs already, e.g. http://127.0.0.1:2379. May be given several times.", valueName: "url"))
+    var etcd: [String] = []
+
+    @Flag(help: "Join the master that the cluster of --etcd has.")
+    var withoutMaster = false
+
+    @Option(help: ArgumentHelp("The cluster's name; separates clusters in one etcd.", valueName: "name"))
+    var clusterName = "dev"
+
+    @Option(help: ArgumentHelp("Put before every instance_key, so that several `fluxon dev` can make up one cluster.", valueName: "text"))
+    var prefix = ""
+
+    @Flag(help: "Print one JSON object per process instead of a table: role, instance_key, pid, socket, address.")
+    var json = false
+
+    static let ownerLimit = 32
+    private static let poolLimit: UInt64 = 1 << 30
+
+    func validate() throws {
+        guard (1...Self.ownerLimit).contains(owners) else { throw ValidationError("--owners \(owners): must be 1 to \(Self.ownerLimit)") }
+        for text in etcd where (NetworkEndpoint(text)?.port ?? 0) == 0 {
+            throw ValidationError("--etcd \(text): must be http://host:port, https://host:port or host:port, e.g. http://127.0.0.1:2379")
+        }
+        if withoutMaster, etcd.isEmpty {
+            throw ValidationError("--without-master joins a running cluster: say where its etcd is with --etcd URL")
+        }
+        // The roles check their files again; here the option is named that the value came from.
+        for (option, value) in [("--cluster-name", clusterName), ("--prefix", prefix + "x")] {
+            guard value.utf8.count <= 200, value.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }),
+                value.first.map({ $0.isLetter || $0.isNumber }) == true
+            else { throw ValidationError("\(option): must be letters, digits, '-', '_' or '.', starting with a letter or digit") }
+        }
+    }
+
+    func run() throws {
+        let surroundings = try DevSurroundings(workdir: workdir)
+        do {
+            try serve(try plan(in: surroundings), free: surroundings.freeBytes)
+        } catch {
+            surroundings.cleanUp(keepWorkFolder: true)
+            throw error
+        }
+        surroundings.cleanUp(keepWorkFolder: false)
+    }
+
+    private func plan(in surroundings: borrowing DevSurroundings) throws -> DevPlan {
+        let executables = try DevSurroundings.executableFolder()
+        let metadata: DevPlan.Metadata
+        if etcd.isEmpty {
+            metadata = .etcd(
+                binary: try DevSurroundings.findEtcd(), clientPort: try Kernel.freeLoopbackPort(), peerPort: try Kernel.freeLoopbackPort())
+        } else {
+            metadata = .existing(etcd.compactMap { NetworkEndpoint($0) })
+        }
+        let share = min(surroundings.freeBytes / 4, Self.poolLimit) / UInt64(owners)
+        let pool = share - share % (1 << 20)
+        guard pool >= OwnerConfiguration.minimumPoolBytes else {
+            throw CommandFailure.failed(
+                "/dev/shm has \(ByteSize.describe(Int(clamping: surroundings.freeBytes))) free, too little for \(owners) owners; free some, or give --owners 1"
+            )
+        }
+        let plan = DevPlan(
+            clusterName: clusterName, prefix: prefix, ownerCount: owners, workFolder: surroundings.workFolder,
+            poolFolder: surroundings.poolFolder,
+            poolBytesPerOwner: Int(clamping: pool), metadata: metadata, hasMaster: !withoutMaster, executables: executables,
+            ports: try (0...owners).map { _ in try Kernel.freeLoopbackPort() })
+        guard plan.longestSocketPath.utf8.count <= Limits.socketPathBytes else {
+            throw CommandFailure.usage(
+                "\(plan.longestSocketPath): a socket's path may have \(Limits.socketPathBytes) bytes; give a shorter --workdir or --prefix")
+        }
+        return plan
+    }
+
+    private func serve(_ plan: DevPlan, free: UInt64) throws {
+        let bytes = plan.poolBytesPerOwner * plan.ownerCount
+        Terminal.note(
+            "fluxon dev: \(plan.workFolder), pools of \(ByteSize.describe(bytes)) in all, of \(ByteSize.describe(Int(clamping: free))) free in /dev/shm"
+        )
+        try write(plan)
+        var environment = ProcessInfo.processInfo.environment
+        environment["FLUXON_ATTACH"] = nil
+        let supervisor = try Supervisor(plan: plan, environment: environment)
+        do {
+            for members in plan.groups { try supervisor.start(members) }
+            announce(supervisor, plan)
+            try supervisor.waitForSignal { process in
+                Terminal.note(
+                    "fluxon dev: \(process.member.instanceKey) (pid \(process.child.processID)) ended: \(process.ending.map(\.description) ?? ""); "
+                        + "log: \(plan.logPath(process.member.instanceKey))")
+            }
+        } catch {
+            try supervisor.stop()
+            throw failure(error, plan)
+        }
+        Terminal.note("fluxon dev: stopping")
+        try supervisor.stop()
+    }
+
+    private func write(_ plan: DevPlan) throws {
+        for folder in [plan.logFolder, plan.configurationFolder, plan.workFolder + "/run"] { try File.makeDirectories(folder) }
+        for number in 1...plan.ownerCount {
+            try File.makeDirectories(plan.sharedFolder(number))
+            // What an earlier run left there would look like an owner that serves.
+            try File.remove("\(plan.sharedFolder(number))/\(SharedDescription.fileName)")
+        }
+        for member in plan.groups.joined() {
+            if let configuration = member.configuration { try File.replace(configuration.path, with: Array(configuration.text.utf8)) }
+        }
+    }
+
+    private func announce(_ supervisor: Supervisor, _ plan: DevPlan) {
+        let shown = supervisor.running.filter { !json || $0.member.role != .etcd }
+        guard !json else {
+            for process in shown {
+                let member = process.member
+                Terminal.line(
+                    JSONValue.object([
+                        ("role", .string(member.role.rawValue)), ("instance_key", .string(member.instanceKey)),
+                        ("pid", .integer(Int64(process.child.processID))), ("socket", member.socket.map { .string($0) } ?? .null),
+                        ("address", member.address.map { .string($0) } ?? .null),
+                    ]).text())
+            }
+            return
+        }
+        let rows = shown.map { process in
+            let member = process.member
+            return [member.role.rawValue, member.instanceKey, "\(process.child.processID)", member.address ?? "-", member.socket ?? "-"]
+        }
+        for line in Terminal.table(header: ["ROLE", "INSTANCE", "PID", "ADDRESS", "SOCKET"], rows: rows) { Terminal.line(line) }
+        guard let external = shown.last(where: { $0.member.role == .external })?.member.socket else { return }
+        Terminal.line(
+            """
+
+            Ready. In another terminal:
+              export FLUXON_ATTACH=\(external)
+              fluxon kv put hello --file README.md
+              fluxon kv get hello
+            Logs: \(plan.logFolder). Ctrl-C stops everything.
+            """)
+    }
+
+    /// The failure in words, with the last lines of the log that explains it.
+    private func failure(_ error: any Error, _ plan: DevPlan) -> any Error {
+        let member: DevPlan.Member
+        let what: String
+        switch error {
+        case Supervisor.StartFailure.interrupted: return CommandFailure.failed("interrupted before the cluster was ready")
+        case Supervisor.StartFailure.ended(let ended, let ending):
+            member = ended
+            what = "\(ended.instanceKey) ended before it was ready (\(ending))"
+        case Supervisor.StartFailure.late(let late, let limit):
+            member = late
+            what = "\(late.instanceKey) was not ready within \(limit.components.seconds) s"
+        default: return error
+        }
+        let log = plan.logPath(member.instanceKey)
+        let text = (try? File.readAll(log, limit: 64 << 20)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let lines = text.split(separator: "\n").suffix(12).map { "  | \($0)" }
+        return CommandFailure.failed((["\(what); the end of \(log):"] + lines).joined(separator: "\n"))
+    }
+}
