@@ -299,6 +299,13 @@ ssize_t cfluxon_send_slices(int fd, const cfluxon_slice *slices, int count) {
     return result < 0 ? -errno : result;
 }
 
+ssize_t cfluxon_receive_slices(int fd, const cfluxon_slice *slices, int count) {
+    ssize_t result;
+    do result = readv(fd, (const struct iovec *)slices, count);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : result;
+}
+
 enum { max_descriptors = 16 };
 typedef union {
     struct cmsghdr header;

@@ -136,6 +136,19 @@ package enum Socket {
         }
     }
 
+    /// Receives into several places at once. At most 1024 slices are looked at.
+    package static func receive(_ descriptor: CInt, slices: [UnsafeMutableRawBufferPointer]) -> Transfer {
+        withUnsafeTemporaryAllocation(of: cfluxon_slice.self, capacity: slices.count) { raw -> Transfer in
+            var count: CInt = 0
+            for slice in slices.prefix(1024) where slice.count > 0 {
+                raw.initializeElement(at: Int(count), to: cfluxon_slice(base: UnsafeRawPointer(slice.baseAddress), count: slice.count))
+                count += 1
+            }
+            guard count > 0 else { return .moved(0) }
+            return read(cfluxon_receive_slices(descriptor, raw.baseAddress, count))
+        }
+    }
+
     private static func read(_ result: Int) -> Transfer {
         if result > 0 { return .moved(result) }
         if result == 0 { return .ended }

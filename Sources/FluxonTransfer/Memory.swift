@@ -19,3 +19,8 @@ package struct SourceBytes: @unchecked Sendable {
 
     package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 }
+
+extension Range<UInt64> {
+    /// `count` traps where the length of a range that came off the wire does not fit an `Int`.
+    package var byteCount: UInt64 { upperBound - lowerBound }
+}

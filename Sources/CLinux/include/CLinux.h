@@ -93,6 +93,8 @@ typedef struct {
 } cfluxon_slice;
 // Gathers `count` slices into one send; never raises SIGPIPE.
 ssize_t cfluxon_send_slices(int fd, const cfluxon_slice *slices, int count);
+// Scatters one receive over `count` slices, which it writes to.
+ssize_t cfluxon_receive_slices(int fd, const cfluxon_slice *slices, int count);
 
 // Passing descriptors over a Unix socket. At most 16 at a time.
 ssize_t cfluxon_send_descriptors(int fd, const void *bytes, size_t count, const int *descriptors, int descriptor_count);

@@ -99,7 +99,7 @@ package struct RangeRequest: Hashable, Sendable {
         bytes.reserveCapacity(Frames.requestBytes)
         bytes.append(littleEndian: Frames.requestMagic)
         bytes.append(littleEndian: UInt32(clamping: chunkBytes))
-        for word in [ticket.high, ticket.low, version.term, version.sequence, range.lowerBound, UInt64(range.count)] {
+        for word in [ticket.high, ticket.low, version.term, version.sequence, range.lowerBound, range.byteCount] {
             bytes.append(littleEndian: word)
         }
         return bytes

@@ -1,0 +1,84 @@
+import FluxonSystem
+
+/// Gives one response to a socket: the checksum of a chunk is taken just before the kernel copies the chunk, while it is in the cache.
+final class ResponseSender {
+    enum Outcome {
+        /// Bytes went; there is room for more, or was a moment ago.
+        case progress
+        case waiting
+        case complete
+        case failed
+    }
+
+    /// Chunks that one system call may reach into: few, so that their bytes are in the cache still.
+    private static let chunksPerCall = 2
+
+    /// What ends when the response is sent; nil for a refusal.
+    let ticket: Ticket?
+    private let layout: ResponseLayout
+    private let source: UnsafeRawBufferPointer
+    private let control = ControlBytes(trailers: chunksPerCall + 1)
+    private var position = 0
+    /// Chunks whose checksum was taken.
+    private var checksummed = 0
+    private var slices: [UnsafeRawBufferPointer] = []
+
+    // SAFETY: `bytes` is pinned under `ticket` until its owner hears `done` or `pathClosed`, and nothing is sent after either.
+    init(_ bytes: SourceBytes, chunkBytes: Int, ticket: Ticket) {
+        source = bytes.bytes
+        layout = ResponseLayout(length: source.count, chunkBytes: chunkBytes)
+        self.ticket = ticket
+        control.setHead(ResponseHead(status: .ok, length: UInt64(source.count)).encoded())
+    }
+
+    init(refusing status: ResponseHead.Status) {
+        source = UnsafeRawBufferPointer(start: nil, count: 0)
+        layout = ResponseLayout(length: 0, chunkBytes: TransferLimits.chunkRange.lowerBound)
+        ticket = nil
+        control.setHead(ResponseHead(status: status).encoded())
+    }
+
+    func send(to descriptor: CInt, budget: Int) -> Outcome {
+        var moved = 0
+        while moved < budget {
+            let offered = gather()
+            guard offered > 0 else { return .complete }
+            switch Socket.send(descriptor, slices: slices) {
+            case .moved(let count):
+                moved += count
+                position += count
+                if position == layout.totalBytes { return .complete }
+                // Less than was offered: the socket is full.
+                if count < offered { return .progress }
+            case .wouldBlock: return moved > 0 ? .progress : .waiting
+            case .ended, .failed: return .failed
+            }
+        }
+        return .progress
+    }
+
+    private func gather() -> Int {
+        slices.removeAll(keepingCapacity: true)
+        var ahead = position
+        var trailers = 0
+        while trailers < Self.chunksPerCall, let segment = layout.segment(at: ahead) {
+            switch segment {
+            case .head(let range): slices.append(UnsafeRawBufferPointer(control.head(range)))
+            case .payload(let range, let chunk):
+                takeChecksum(of: chunk)
+                slices.append(UnsafeRawBufferPointer(rebasing: source[range]))
+            case .trailer(let range, let chunk):
+                slices.append(UnsafeRawBufferPointer(control.trailer(of: chunk, range)))
+                trailers += 1
+            }
+            ahead += segment.count
+        }
+        return ahead - position
+    }
+
+    private func takeChecksum(of chunk: Int) {
+        guard chunk >= checksummed else { return }
+        checksummed = chunk + 1
+        control.setChecksum(Checksum.crc32c(UnsafeRawBufferPointer(rebasing: source[layout.payload(of: chunk)])), of: chunk)
+    }
+}

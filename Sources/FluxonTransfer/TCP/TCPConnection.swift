@@ -1,0 +1,190 @@
+import FluxonCore
+import FluxonSystem
+
+/// The asker's end of one connection. On the loop only.
+///
+///     connecting ──▶ ready (with or without a read) ──▶ closed
+final class TCPConnection {
+    private enum State { case connecting, ready, closed }
+
+    private let peer: TCPPeer
+    private let transport: TCPTransport
+    private var state = State.connecting
+    private var descriptor: Descriptor?
+    private var number: CInt = -1
+    private var registration: Registration?
+    /// Greeting and request as far as they are not sent.
+    private var output: [UInt8] = []
+    private var read: TCPRead?
+    private var receiver: ResponseReceiver?
+    /// Reads that ended well on this connection.
+    private var useCount = 0
+    private var lastProgress: BootInstant
+    private var watch: LoopTimer?
+
+    init(peer: TCPPeer, transport: TCPTransport) {
+        self.peer = peer
+        self.transport = transport
+        lastProgress = transport.loop.now
+        output = transport.greeting.encoded()
+    }
+
+    /// It had served before and answered the last request with no byte: most likely the source closed it for being idle.
+    var diedUnused: Bool { useCount > 0 && receiver?.position == 0 }
+
+    // MARK: Connecting
+
+    func connect() {
+        watchProgress()
+        let address: SocketAddress
+        do throws(SystemError) { address = try Endpoint(parsing: peer.address).address } catch {
+            return close(.connectFailed("\(error)"))
+        }
+        let connection = OnLoop(self)
+        AddressResolver.resolve(address, on: transport.loop) { result in
+            connection.value.resolved(result)
+        }
+    }
+
+    private func resolved(_ result: Result<[ResolvedAddress], SystemError>) {
+        guard state == .connecting else { return }
+        do throws(SystemError) {
+            guard let address = try result.get().first else { return close(.connectFailed("no address")) }
+            let (number, inProgress) = try Socket.connect(to: address)
+            descriptor = Descriptor(owning: number)
+            self.number = number
+            registration = try transport.loop.register(number, inProgress ? .writable : .readable) { [unowned self] in ready($0) }
+            if !inProgress { connected() }
+        } catch {
+            close(.connectFailed("\(error)"))
+        }
+    }
+
+    private func connected() {
+        state = .ready
+        lastProgress = transport.loop.now
+        flush()
+    }
+
+    // MARK: Reads
+
+    func start(_ read: TCPRead) {
+        self.read = read
+        read.connection = self
+        let request = RangeRequest(
+            ticket: read.order.ticket, version: read.order.version, range: read.order.range, chunkBytes: transport.limits.chunkBytes)
+        output += request.encoded()
+        receiver = ResponseReceiver(length: read.byteCount, chunkBytes: transport.limits.chunkBytes, destination: read.order.destination)
+        lastProgress = transport.loop.now
+        if state == .ready { flush() }
+    }
+
+    /// Closes the path of a read that nobody wants any more.
+    ///
+    /// - Returns: Bytes that had arrived intact.
+    func abandon(_ read: TCPRead) -> Int {
+        guard self.read === read else { return 0 }
+        let verified = receiver?.verified ?? 0
+        self.read = nil
+        close(.cancelled)
+        return verified
+    }
+
+    func close(_ reason: TransferError.Reason) {
+        guard state != .closed else { return }
+        state = .closed
+        watch?.cancel()
+        registration?.cancel()
+        descriptor = nil
+        let read = read
+        self.read = nil
+        peer.closed(self, read: read, reason: reason, verified: receiver?.verified ?? 0)
+    }
+
+    // MARK: The socket
+
+    private func ready(_ readiness: Readiness) {
+        if state == .connecting {
+            if let error = Socket.pendingError(number, address: .unix(peer.address)) { return close(.connectFailed("\(error)")) }
+            return connected()
+        }
+        if readiness.contains(.writable) { flush() }
+        guard state == .ready, !readiness.isDisjoint(with: [.readable, .closed, .failed]) else { return }
+        receive()
+    }
+
+    private func flush() {
+        while !output.isEmpty {
+            switch output.withUnsafeBytes({ Socket.send(number, $0) }) {
+            case .moved(let count): output.removeFirst(count)
+            case .wouldBlock: return watch([.readable, .writable])
+            case .ended: return close(.connectionLost("closed by the source"))
+            case .failed(let errno): return close(.connectionLost(SystemError.message(errno)))
+            }
+        }
+        watch(.readable)
+    }
+
+    private func watch(_ interest: Interest) {
+        do throws(SystemError) { try registration?.modify(interest) } catch { close(.connectionLost("\(error)")) }
+    }
+
+    private func receive() {
+        // Nobody asked for anything: the source closed the connection, or breaks the protocol.
+        guard read != nil, var receiver else { return close(.connectionLost("closed by the source while idle")) }
+        // The struct moves out and back, so that it is changed in place.
+        self.receiver = nil
+        let outcome = receiver.receive(from: number, budget: transport.limits.bytesPerTurn)
+        self.receiver = receiver
+        switch outcome {
+        case .progress: lastProgress = transport.loop.now
+        case .waiting: break
+        case .complete: finished()
+        case .failed(let reason): close(reason)
+        case .answered(let reason): answered(reason)
+        }
+    }
+
+    private func finished() {
+        let read = read
+        self.read = nil
+        receiver = nil
+        useCount += 1
+        lastProgress = transport.loop.now
+        peer.isFree(self)
+        read?.succeed()
+    }
+
+    /// The source said no; the connection is as good as before.
+    private func answered(_ reason: TransferError.Reason) {
+        switch reason {
+        case .gone, .notYet, .refused:
+            let read = read
+            self.read = nil
+            receiver = nil
+            useCount += 1
+            peer.isFree(self)
+            read?.fail(reason)
+        default: close(reason)
+        }
+    }
+
+    // MARK: Time
+
+    /// One timer for a connection attempt, a stalled read and an idle connection, looked at only when it fires.
+    private func watchProgress() {
+        let limits = transport.limits
+        let patience = state == .ready && read == nil ? limits.idleConnection : limits.stall
+        let silent = transport.loop.now.since(lastProgress)
+        guard silent < patience else {
+            let milliseconds = Int(silent.clampedNanoseconds / 1_000_000)
+            switch state {
+            case .connecting: return close(.connectFailed("no answer within \(milliseconds) ms"))
+            case .ready: return close(.stalled(milliseconds: milliseconds))
+            case .closed: return
+            }
+        }
+        let next = min(lastProgress.advanced(by: patience), transport.loop.now.advanced(by: limits.stall))
+        watch = transport.loop.schedule(at: next) { [weak self] in self?.watchProgress() }
+    }
+}

@@ -1,0 +1,126 @@
+package import FluxonCore
+package import FluxonSystem
+
+/// Moves bulk data of one owner: reads from other owners, and serves what its tickets stand for. Lives on the owner's loop.
+///
+/// From a callback of that loop call it without a hop: `transfer.assumeIsolated { $0.start(request) { result in … } }`.
+/// `close` it before letting go of it.
+package actor TransferActor {
+    package nonisolated let loop: EventLoop
+    private let limits: TransferLimits
+    private let paths: FetchPaths
+    private let tickets: TicketBook
+    private let server: TCPServer
+    private var fetches: [FetchID: Fetch] = [:]
+    private var nextFetch: UInt64 = 0
+    private var ticketTimer: LoopTimer?
+    private var isClosed = false
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
+
+    /// - Parameter owner: This owner, as others issue tickets for it.
+    package init(loop: EventLoop, cluster: String, owner: Asker, limits: TransferLimits = TransferLimits()) {
+        self.loop = loop
+        self.limits = limits
+        tickets = TicketBook(limits: limits)
+        server = TCPServer(loop: loop, cluster: cluster, source: tickets, limits: limits)
+        paths = FetchPaths([TCPTransport(loop: loop, cluster: cluster, asker: owner, limits: limits)], clock: loop)
+    }
+
+    // MARK: Reading from others
+
+    /// Starts to read. `completion` runs on the loop, once, never within this call, and when nothing touches the destination any more.
+    @discardableResult
+    package func start(_ request: FetchRequest, completion: @escaping (Result<Void, TransferError>) -> Void) -> FetchID {
+        nextFetch += 1
+        let id = FetchID(number: nextFetch)
+        let fetch = Fetch(request, paths: paths) { [weak self] result in
+            self?.assumeIsolated { $0.fetches[id] = nil }
+            completion(result)
+        }
+        fetches[id] = fetch
+        fetch.start()
+        return id
+    }
+
+    /// Closes the path of a fetch. Its completion still comes, and only then the destination is free. Harmless when it has ended.
+    package func cancel(_ id: FetchID) { fetches[id]?.cancel() }
+
+    /// Reads, and returns when every byte is in its place. Cancelling the task cancels the fetch and waits until its destination is free.
+    package func fetch(_ request: sending FetchRequest) async throws(TransferError) {
+        let id = FetchID(number: nextFetch + 1)
+        let result: Result<Void, TransferError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                start(request) { continuation.resume(returning: $0) }
+            }
+        } onCancel: {
+            loop.execute { self.assumeIsolated { $0.cancel(id) } }
+        }
+        try result.get()
+    }
+
+    /// Fetches that have not ended.
+    package var runningCount: Int { fetches.count }
+
+    // MARK: Serving others
+
+    /// Accepts readers. Port 0 takes any.
+    ///
+    /// - Returns: The address to be published to other owners under `TCPTransport.name`, with the port that was taken.
+    package func listen(on address: SocketAddress) throws(SystemError) -> SocketAddress { try server.listen(on: address) }
+
+    /// Gives out the right to read `bytes`, the part of `version` that starts at `offset`. They must stay in place and unchanged
+    /// until `release`, which is called exactly once, on the loop.
+    ///
+    /// - Throws: Then `release` is not called.
+    package func issueTicket(
+        to asker: Asker, version: Version, offset: UInt64 = 0, bytes: SourceBytes, release: @escaping () -> Void
+    ) throws(TicketIssueError) -> Ticket {
+        let ticket = try tickets.issue(to: asker, version: version, offset: offset, bytes: bytes, now: loop.now, release: release)
+        if ticketTimer == nil { watchTickets() }
+        return ticket
+    }
+
+    /// Takes a ticket back unless somebody reads under it.
+    package func revoke(_ ticket: Ticket) { tickets.revoke(ticket) }
+
+    /// Tickets that have not ended, each of which pins its bytes.
+    package var ticketCount: Int { tickets.count }
+
+    /// `asker` restarted or left the roster: its paths are closed and its tickets end.
+    package func sessionEnded(of asker: Asker) {
+        tickets.revokeAll(of: asker)
+        server.close(asker)
+        paths.forget(asker.instance)
+    }
+
+    /// Ends every fetch with `.closed` and every path of readers.
+    package func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        ticketTimer?.cancel()
+        paths.close()
+        for id in fetches.keys.sorted(by: { $0.number < $1.number }) { fetches[id]?.cancel() }
+        server.close()
+        tickets.revokeAll(issuedBefore: BootInstant(nanoseconds: .max))
+    }
+
+    /// A ticket that nobody redeems would pin its bytes for ever. Nobody reads under it, so that time alone may end it (M6).
+    private func watchTickets() {
+        ticketTimer = loop.schedule(after: limits.unusedTicket / 2) { [weak self] in
+            self?.assumeIsolated { $0.endUnusedTickets() }
+        }
+    }
+
+    private func endUnusedTickets() {
+        ticketTimer = nil
+        let age = limits.unusedTicket.clampedNanoseconds
+        tickets.revokeAll(issuedBefore: loop.now.advanced(by: .nanoseconds(-age)))
+        if tickets.count > 0, !isClosed { watchTickets() }
+    }
+}
+
+/// One call of `TransferActor.start`.
+package struct FetchID: Hashable, Sendable {
+    let number: UInt64
+}
