@@ -78,14 +78,12 @@ final class SimulatedRead: RunningRead {
     func end(with reason: TransferError.Reason) {
         guard !isEnding else { return }
         isEnding = true
+        let error = TransferError(reason, verified: copied, path: path)
         after(network.latency) { [self] in
             if source != nil { copyChunk() }
-            finish(.failure(TransferError(reason, verified: verified, path: path)))
+            finish(.failure(error))
         }
     }
-
-    /// Whole chunks only: nothing is known of a part.
-    private var verified: Int { copied == claim.range.count ? copied : copied / limits.chunkBytes * limits.chunkBytes }
 
     private func after(_ duration: Duration, _ body: @escaping () -> Void) {
         _ = network.clock.schedule(at: network.clock.now.advanced(by: duration), body)

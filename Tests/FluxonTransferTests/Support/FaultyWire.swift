@@ -1,0 +1,89 @@
+import FluxonSystem
+import Glibc
+import Testing
+
+/// A TCP wire to `upstream` that breaks in the direction of the asker, at a given byte of the stream. Threads of its own, blocking
+/// calls: it knows nothing of what it carries.
+final class FaultyWire: @unchecked Sendable {
+    // SAFETY: immutable after `init`.
+    enum Fault: Sendable {
+        case cut(afterBytes: Int)
+        case silent(afterBytes: Int)
+        case flip(byte: Int)
+    }
+
+    let address: String
+    private let listener: CInt
+
+    init(upstream: SocketAddress, fault: Fault) throws {
+        let descriptor = try Socket.listen(on: .tcp(host: "127.0.0.1", port: 0))
+        address = "\(try Socket.localAddress(of: descriptor.number))"
+        listener = descriptor.release()
+        setBlocking(listener)
+        let target = try #require(try ResolvedAddress.resolve(upstream).first)
+        try KernelThread.start(name: "faulty-wire", detached: true) { [listener] in
+            while true {
+                let near = accept(listener, nil, nil)
+                guard near >= 0 else { return }
+                Self.carry(near, to: target, fault: fault)
+            }
+        }
+    }
+
+    deinit {
+        shutdown(listener, CInt(SHUT_RDWR))
+        close(listener)
+    }
+
+    private static func carry(_ near: CInt, to target: ResolvedAddress, fault: Fault) {
+        guard let (far, _) = try? Socket.connect(to: target) else {
+            close(near)
+            return
+        }
+        setBlocking(near)
+        setBlocking(far)
+        do {
+            let requests = try KernelThread.start(name: "wire-requests") { pump(from: near, to: far, fault: nil) }
+            let responses = try KernelThread.start(name: "wire-responses") { pump(from: far, to: near, fault: fault) }
+            try KernelThread.start(name: "wire-end", detached: true) {
+                requests.join()
+                responses.join()
+                close(near)
+                close(far)
+            }
+        } catch {
+            Issue.record(error)
+        }
+    }
+
+    private static func pump(from: CInt, to: CInt, fault: Fault?) {
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        var carried = 0
+        loop: while true {
+            let count = recv(from, &buffer, buffer.count, 0)
+            guard count > 0 else { break }
+            var pass = count
+            switch fault {
+            case .cut(let limit) where carried + count > limit: pass = limit - carried
+            case .silent(let limit) where carried + count > limit: pass = limit - carried
+            case .flip(let byte) where (carried..<carried + count).contains(byte): buffer[byte - carried] ^= 0x10
+            case .cut, .silent, .flip, nil: break
+            }
+            guard send(to, buffer, pass, CInt(MSG_NOSIGNAL)) == pass || pass == 0 else { break }
+            carried += pass
+            guard pass == count else {
+                if case .silent = fault {
+                    // Until the asker gives up, which ends the other direction and with it this socket.
+                    while recv(from, &buffer, buffer.count, 0) > 0 {}
+                }
+                break loop
+            }
+        }
+        shutdown(to, CInt(SHUT_RDWR))
+        shutdown(from, CInt(SHUT_RDWR))
+    }
+}
+
+private func setBlocking(_ descriptor: CInt) {
+    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
+}

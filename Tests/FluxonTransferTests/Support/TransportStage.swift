@@ -1,0 +1,178 @@
+import FluxonCore
+import FluxonSystem
+import FluxonTransfer
+import Testing
+
+/// Which transport a conformance test runs on.
+enum TransportKind: CaseIterable, Sendable { case tcp, simulated }
+
+/// What is wrong with the way to a source.
+enum StageFault: Sendable {
+    case unreachable
+    case killed(afterBytes: Int)
+    case silent(afterBytes: Int)
+    case damaged(chunk: Int)
+}
+
+/// An asker, a source and what lies between, on one loop.
+actor TransportStage {
+    static let asker = Asker(instance: InstanceKey("asker"), generation: Generation(1))
+    static let version = Version(term: 3, sequence: 14)
+
+    let kind: TransportKind
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
+    let limits: TransferLimits
+    let book: TicketBook
+    private let answering: AnsweringSource
+    private var transport: (any Transport)?
+    private var server: TCPServer?
+    private var serverAddress: SocketAddress?
+    private var wires: [FaultyWire] = []
+    private var network: SimulatedNetwork?
+    private var sites = 0
+    private var reads: [Int: any RunningRead] = [:]
+    private var released = 0
+    private var releaseWaiters: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+
+    init(_ kind: TransportKind, limits: TransferLimits) throws {
+        self.kind = kind
+        self.limits = limits
+        loop = try EventLoop.started(name: "stage")
+        book = TicketBook(limits: limits)
+        answering = AnsweringSource(book: book)
+    }
+
+    /// Runs `body` on a stage of its own and checks afterwards that nothing is pinned any more.
+    static func run(
+        _ kind: TransportKind, limits: TransferLimits = TransferLimits(), asCluster cluster: String = "c",
+        _ body: @Sendable (isolated TransportStage) async throws -> Void
+    ) async throws {
+        let stage = try TransportStage(kind, limits: limits)
+        try await stage.perform(cluster: cluster, body)
+        stage.loop.stop()
+    }
+
+    private func perform(cluster: String, _ body: @Sendable (isolated TransportStage) async throws -> Void) async throws {
+        switch kind {
+        case .tcp:
+            let server = TCPServer(loop: loop, cluster: "c", source: answering, limits: limits)
+            serverAddress = try server.listen(on: .tcp(host: "127.0.0.1", port: 0))
+            self.server = server
+            transport = TCPTransport(loop: loop, cluster: cluster, asker: Self.asker, limits: limits)
+        case .simulated:
+            let network = SimulatedNetwork(clock: loop)
+            self.network = network
+            transport = SimulatedTransport(network: network, cluster: cluster, asker: Self.asker, limits: limits)
+        }
+        try await body(self)
+        transport?.close()
+        server?.close()
+        book.revokeAll(issuedBefore: BootInstant(nanoseconds: .max))
+        #expect(book.count == 0, "a ticket still pins its source")
+    }
+
+    /// The address of a source behind `fault`.
+    func address(_ fault: StageFault? = nil) throws -> String {
+        sites += 1
+        if let network {
+            let address = "site \(sites)"
+            network.listen(at: address, cluster: "c", source: answering)
+            network.setFault(fault.map(\.simulated), at: address)
+            return address
+        }
+        let upstream = try #require(serverAddress)
+        let wireFault: FaultyWire.Fault
+        switch fault {
+        case nil: return "\(upstream)"
+        case .unreachable:
+            let bound = try Socket.listen(on: .tcp(host: "127.0.0.1", port: 0))
+            return "\(try Socket.localAddress(of: bound.number))"  // closed again with the end of this scope
+        case .killed(let bytes): wireFault = .cut(afterBytes: ResponseLayout.position(ofByte: bytes, limits))
+        case .silent(let bytes): wireFault = .silent(afterBytes: ResponseLayout.position(ofByte: bytes, limits))
+        case .damaged(let chunk): wireFault = .flip(byte: ResponseLayout.position(ofByte: chunk * limits.chunkBytes, limits) + 7)
+        }
+        let wire = try FaultyWire(upstream: upstream, fault: wireFault)
+        wires.append(wire)
+        return wire.address
+    }
+
+    /// What the source says to every claim; nil: what the book says.
+    func answer(_ answer: SourceAnswer?) { answering.answer = answer }
+
+    func issue(_ memory: TestMemory, to asker: Asker = asker, offset: UInt64 = 0) throws -> Ticket {
+        try book.issue(to: asker, version: Self.version, offset: offset, bytes: memory.source, now: loop.now) { [self] in
+            _ = memory  // held until now
+            assumeIsolated { $0.wasReleased() }
+        }
+    }
+
+    func read(
+        _ ticket: Ticket, range: Range<UInt64>, into memory: TestMemory, at address: String, version: Version = version,
+        deadline: Duration = .seconds(20), started: ((any RunningRead) -> Void)? = nil
+    ) async throws -> Result<Void, TransferError> {
+        let transport = try #require(transport)
+        let order = ReadOrder(
+            address: address, ticket: ticket, version: version, range: range, destination: memory.destination,
+            deadline: loop.now.advanced(by: deadline))
+        return await withCheckedContinuation { continuation in
+            var isStarting = true
+            let read = transport.read(order) { result in
+                #expect(!isStarting, "never from within read")
+                continuation.resume(returning: result)
+            }
+            isStarting = false
+            started?(read)
+        }
+    }
+
+    /// Reads a whole source.
+    func read(_ source: TestMemory, into memory: TestMemory, at address: String) async throws -> Result<Void, TransferError> {
+        try await read(try issue(source), range: 0..<UInt64(source.bytes.count), into: memory, at: address)
+    }
+
+    func closeTransport() { transport?.close() }
+    func revoke(_ ticket: Ticket) { book.revoke(ticket) }
+
+    /// Waits until the source let go of `count` tickets, since the start.
+    func released(_ count: Int) async {
+        if released >= count { return }
+        await withCheckedContinuation { releaseWaiters.append((count, $0)) }
+    }
+
+    private func wasReleased() {
+        released += 1
+        for waiter in releaseWaiters where waiter.count <= released { waiter.continuation.resume() }
+        releaseWaiters.removeAll { $0.count <= released }
+    }
+}
+
+extension StageFault {
+    fileprivate var simulated: SimulatedNetwork.Fault {
+        switch self {
+        case .unreachable: .unreachable
+        case .killed(let bytes): .killed(afterBytes: bytes)
+        case .silent(let bytes): .silent(afterBytes: bytes)
+        case .damaged(let chunk): .damaged(chunk: chunk)
+        }
+    }
+}
+
+extension ResponseLayout {
+    /// Where in a response a byte of the value lies.
+    fileprivate static func position(ofByte byte: Int, _ limits: TransferLimits) -> Int {
+        Frames.responseBytes + byte + byte / limits.chunkBytes * Frames.trailerBytes
+    }
+}
+
+/// A book that can be told to answer something else.
+private final class AnsweringSource: TransferSource {
+    var answer: SourceAnswer?
+    private let book: TicketBook
+
+    init(book: TicketBook) { self.book = book }
+
+    func redeem(_ claim: TicketClaim, on path: PathID) -> SourceAnswer { answer ?? book.redeem(claim, on: path) }
+    func done(_ ticket: Ticket) { book.done(ticket) }
+    func pathClosed(_ path: PathID) { book.pathClosed(path) }
+}
