@@ -32,15 +32,23 @@ package actor TransferActor {
     /// Starts to read. `completion` runs on the loop, once, never within this call, and when nothing touches the destination any more.
     @discardableResult
     package func start(_ request: FetchRequest, completion: @escaping (Result<Void, TransferError>) -> Void) -> FetchID {
+        let id = newID()
+        start(request, as: id, completion: completion)
+        return id
+    }
+
+    private func newID() -> FetchID {
         nextFetch += 1
-        let id = FetchID(number: nextFetch)
+        return FetchID(number: nextFetch)
+    }
+
+    private func start(_ request: FetchRequest, as id: FetchID, completion: @escaping (Result<Void, TransferError>) -> Void) {
         let fetch = Fetch(request, paths: paths) { [weak self] result in
             self?.assumeIsolated { $0.fetches[id] = nil }
             completion(result)
         }
         fetches[id] = fetch
         fetch.start()
-        return id
     }
 
     /// Closes the path of a fetch. Its completion still comes, and only then the destination is free. Harmless when it has ended.
@@ -48,10 +56,12 @@ package actor TransferActor {
 
     /// Reads, and returns when every byte is in its place. Cancelling the task cancels the fetch and waits until its destination is free.
     package func fetch(_ request: sending FetchRequest) async throws(TransferError) {
-        let id = FetchID(number: nextFetch + 1)
+        let id = newID()
         let result: Result<Void, TransferError> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                start(request) { continuation.resume(returning: $0) }
+                start(request, as: id) { continuation.resume(returning: $0) }
+                // The handler may have run before there was anything to cancel.
+                if Task.isCancelled { cancel(id) }
             }
         } onCancel: {
             loop.execute { self.assumeIsolated { $0.cancel(id) } }

@@ -11,6 +11,20 @@ package struct Ticket: Hashable, Sendable {
         self.low = low
     }
 
+    /// As `TicketAnswer` carries it. Nil unless there are 16 bytes.
+    package init?(bytes: [UInt8]) {
+        var input = ByteInput(bytes)
+        guard bytes.count == 16, let high: UInt64 = input.next(), let low: UInt64 = input.next() else { return nil }
+        self.init(high: high, low: low)
+    }
+
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(littleEndian: high)
+        bytes.append(littleEndian: low)
+        return bytes
+    }
+
     /// A new ticket. `SystemRandomNumberGenerator` is `getrandom(2)` on Linux; a simulation passes its own.
     package init(using generator: inout some RandomNumberGenerator) {
         self.init(high: generator.next(), low: generator.next())

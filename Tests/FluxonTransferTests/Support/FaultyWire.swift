@@ -83,7 +83,3 @@ final class FaultyWire: @unchecked Sendable {
         shutdown(from, CInt(SHUT_RDWR))
     }
 }
-
-private func setBlocking(_ descriptor: CInt) {
-    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
-}

@@ -131,6 +131,10 @@ actor TransportStage {
         try await read(try issue(source), range: 0..<UInt64(source.bytes.count), into: memory, at: address)
     }
 
+    /// Over TCP: the serving side, and where it listens.
+    func serving() throws -> TCPServer { try #require(server) }
+    func listening() throws -> SocketAddress { try #require(serverAddress) }
+
     func closeTransport() { transport?.close() }
     func revoke(_ ticket: Ticket) { book.revoke(ticket) }
 

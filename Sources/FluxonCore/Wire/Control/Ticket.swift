@@ -3,11 +3,14 @@ package struct TicketRequest: Hashable, Sendable {
     package var key: Key
     package var version: Version
     package var asker: InstanceKey
+    /// The asker's life: a ticket is for this one alone.
+    package var generation: Generation
 
-    package init(key: Key, version: Version, asker: InstanceKey) {
+    package init(key: Key, version: Version, asker: InstanceKey, generation: Generation) {
         self.key = key
         self.version = version
         self.asker = asker
+        self.generation = generation
     }
 
     package func encoded() -> [UInt8] {
@@ -16,6 +19,7 @@ package struct TicketRequest: Hashable, Sendable {
         writer.unsigned(version.term, field: 2)
         writer.unsigned(version.sequence, field: 3)
         writer.string(asker.name, field: 4)
+        writer.unsigned(generation.number, field: 5)
         return writer.bytes
     }
 
@@ -25,17 +29,20 @@ package struct TicketRequest: Hashable, Sendable {
         var term: UInt64 = 0
         var sequence: UInt64 = 0
         var asker = ""
+        var generation: UInt64 = 0
         while let field = try reader.next() {
             switch field {
             case 1: key = try? Key(try reader.bytes(limit: Limits.keyBytes))
             case 2: term = try reader.unsigned()
             case 3: sequence = try reader.unsigned()
             case 4: asker = try reader.string(limit: Limits.nameBytes)
+            case 5: generation = try reader.unsigned()
             default: try reader.skip()
             }
         }
         guard let key else { throw .invalidField(1) }
-        self.init(key: key, version: Version(term: term, sequence: sequence), asker: InstanceKey(asker))
+        self.init(
+            key: key, version: Version(term: term, sequence: sequence), asker: InstanceKey(asker), generation: Generation(generation))
     }
 }
 
