@@ -36,12 +36,12 @@ import Testing
         "what is written to the roster is read back",
         arguments: [RosterEntry.State.in, .bypassed(term: 41), .lost])
     func roundTrip(state: RosterEntry.State) {
-        let entry = RosterEntry(generation: Generation(3), state: state, incarnation: "f00d")
+        let entry = RosterEntry(owner: OwnerID(2), generation: Generation(3), state: state, life: 0xF00D)
         #expect(RosterEntry(parsing: entry.text) == entry)
     }
 
     @Test(
         "foreign text is refused",
-        arguments: ["", "generation=x state=in incarnation=a", "state=in", "generation=1 state=bypassed incarnation=a", "hello"])
+        arguments: ["", "owner=1 generation=x state=in life=1", "state=in", "owner=1 generation=1 state=bypassed life=1", "hello"])
     func foreign(text: String) { #expect(RosterEntry(parsing: text) == nil) }
 }

@@ -11,27 +11,32 @@ package struct RosterEntry: Hashable, Sendable {
         case lost
     }
 
+    /// Given once, from 1 upward without gaps.
+    package var owner: OwnerID
     package var generation: Generation
     package var state: State
-    /// Random name of the owner's process, so that a registration repeated by the same process keeps its generation.
-    package var incarnation: String
+    /// Random number of the owner's process, so that a registration repeated by the same process keeps its generation.
+    package var life: UInt64
 
-    package init(generation: Generation, state: State, incarnation: String) {
+    package init(owner: OwnerID, generation: Generation, state: State, life: UInt64) {
+        self.owner = owner
         self.generation = generation
         self.state = state
-        self.incarnation = incarnation
+        self.life = life
     }
 
     /// Nil when the text is not a roster entry.
     package init?(parsing text: String) {
         guard let line = AttributeLine(parsing: text), let number = line["generation"].flatMap(UInt64.init),
-            let incarnation = line["incarnation"], let state = Self.state(of: line)
+            let owner = line["owner"].flatMap(UInt32.init), let life = line["life"].flatMap(UInt64.init), let state = Self.state(of: line)
         else { return nil }
-        self.init(generation: Generation(number), state: state, incarnation: incarnation)
+        self.init(owner: OwnerID(owner), generation: Generation(number), state: state, life: life)
     }
 
     package var text: String {
-        let fields: [(name: String, value: String)] = [("generation", "\(generation)"), ("incarnation", incarnation)]
+        let fields: [(name: String, value: String)] = [
+            ("owner", "\(owner.number)"), ("generation", "\(generation)"), ("life", "\(life)"),
+        ]
         return switch state {
         case .in: AttributeLine(fields + [("state", "in")]).text
         case .bypassed(let term): AttributeLine(fields + [("state", "bypassed"), ("term", "\(term)")]).text

@@ -1,0 +1,200 @@
+import FluxonCore
+
+// Commits of one key, one at a time: prepare, invalidate, confirm, complete, `done`, taken, exposed (C3–C6).
+extension RoutingTable {
+    /// A commit arrived, or a report names one that was never decided.
+    mutating func enqueueCommit(_ id: OwnerID, _ commit: LinkCommit, now: BootInstant) {
+        guard let session = self[id].session, self[id].operations[commit.operation] == nil else { return }
+        let waiting = WaitingCommit(owner: id, session: session.number, reference: self[id].name(commit.operation), commit: commit)
+        activities[commit.key, default: .init()].commits.append(waiting)
+        prepareNext(commit.key, now: now)
+    }
+
+    /// C3: takes the next commit whose condition can be judged, if the key is free and R8 holds.
+    mutating func prepareNext(_ key: Key, now: BootInstant) {
+        guard isOpen || planted == .openAtOnce else { return }
+        while let activity = activities[key], activity.operation == nil, !activity.commits.isEmpty {
+            guard let index = activity.commits.firstIndex(where: { isLive($0) == false || canJudge($0.commit) }) else {
+                stalled.append(key)
+                return
+            }
+            guard let waiting = activities[key]?.commits.remove(at: index), isLive(waiting) else { continue }
+            prepare(waiting, now: now)
+        }
+        tidy(key)
+    }
+
+    /// A commit of a session that is over comes again with the report, if it was never decided.
+    func isLive(_ waiting: WaitingCommit) -> Bool {
+        self[waiting.owner].session?.number == waiting.session && self[waiting.owner].operations[waiting.commit.operation] == nil
+    }
+
+    private func canJudge(_ commit: LinkCommit) -> Bool { commit.condition == .none || isDecided(commit.key) }
+
+    private mutating func prepare(_ waiting: WaitingCommit, now: BootInstant) {
+        let commit = waiting.commit
+        let current = records[commit.key]
+        guard holds(commit.condition, current?.version) else {
+            finish(waiting, .conditionFailed(current?.version), now: now)
+            restoreClaims(of: waiting.reference, key: commit.key, now: now)
+            return
+        }
+        var operation = RunningOperation(reference: waiting.reference, commit: commit)
+        self[waiting.owner].operations[commit.operation] = OwnerOperation(key: commit.key, kind: commit.kind)
+        dropUnadoptedClaims(commit.key)
+        if let holders = current?.holders {
+            for holder in holderLists.owners(of: holders) where holder != waiting.owner {
+                invalidate(holder, for: &operation, now: now)
+            }
+        }
+        activities[commit.key, default: .init()].operation = operation
+        completeIfConfirmed(commit.key, now: now)
+    }
+
+    private func holds(_ condition: CommitCondition, _ current: Version?) -> Bool {
+        switch condition {
+        case .none: true
+        case .absent: current == nil
+        case .present: current != nil
+        case .version(let version): current == version
+        }
+    }
+
+    /// Tells one holder, or notes that it cannot be told (L3).
+    mutating func invalidate(_ holder: OwnerID, for operation: inout RunningOperation, now: BootInstant) {
+        var awaited = AwaitedConfirmation(key: operation.commit.key, cause: operation.reference)
+        awaited.barrier = self[holder].lease.lastGrant
+        if let number = sendInvalidation(holder, operation.commit.key, cause: operation.reference) {
+            awaited.sent = (session: self[holder].session?.number ?? 0, number: number)
+            operation.invalidated.append((owner: holder, session: self[holder].session?.number ?? 0, number: number))
+        } else if self[holder].isOut(term: term), deadBy(awaited.barrier) < now {
+            return
+        }
+        guard planted != .completeBeforeConfirm else { return }
+        self[holder].awaited.append(awaited)
+        if !operation.awaited.contains(holder) { operation.awaited.append(holder) }
+    }
+
+    func deadBy(_ barrier: BootInstant?) -> BootInstant {
+        ValidityLease.deadBy(barrier, electedAt: electedAt, timing: timing)
+    }
+
+    /// - Returns: The number of the invalidation; nil without a session.
+    mutating func sendInvalidation(_ holder: OwnerID, _ key: Key, cause: OperationReference?) -> UInt64? {
+        guard let number = self[holder].session?.nextInvalidation else { return nil }
+        self[holder].session?.nextInvalidation = number + 1
+        send(holder, .invalidate(Invalidation(number: number, key: key, cause: cause)))
+        return number
+    }
+
+    /// The holder has applied every invalidation of this session up to `number`.
+    mutating func confirmed(_ holder: OwnerID, upTo number: UInt64, now: BootInstant) {
+        guard let session = self[holder].session?.number else { return }
+        while let first = self[holder].awaited.first, let sent = first.sent, sent.session == session, sent.number <= number {
+            self[holder].awaited.removeFirst()
+            resolve(first, holder, now: now)
+        }
+    }
+
+    /// A confirmation came, or is no longer needed.
+    mutating func resolve(_ confirmation: AwaitedConfirmation, _ holder: OwnerID, now: BootInstant) {
+        guard activities[confirmation.key]?.operation?.reference == confirmation.cause else { return }
+        activities[confirmation.key]?.operation?.awaited.removeAll { $0 == holder }
+        completeIfConfirmed(confirmation.key, now: now)
+    }
+
+    /// C5: version order is completion order.
+    mutating func completeIfConfirmed(_ key: Key, now: BootInstant) {
+        guard var operation = activities[key]?.operation, operation.version == nil, operation.awaited.isEmpty else { return }
+        let committer = operation.reference.owner
+        let version = nextVersion()
+        operation.version = version
+        activities[key]?.operation = operation
+        if var record = records[key] { holderLists.removeAll(from: &record.holders) }
+        switch operation.commit.kind {
+        case .put:
+            var record = KeyRecord(version: version, byteCount: operation.commit.byteCount)
+            register(committer, key, &record)
+            records[key] = record
+            removals.remove(key)
+        case .remove:
+            records[key] = nil
+            rememberRemoval(key)
+        }
+        let number = operation.reference.number
+        self[committer].operations[number]?.outcome = .committed(version)
+        if observesOperations { note(.operationCompleted(operation.reference, key, version)) }
+        sendDone(committer, number, publishes: true, now: now)
+        if planted == .exposeEarly { answerLookups(key, now: now) }
+        // A committer that is out already is not waited for.
+        if self[committer].isOut(term: term) { expose(key, now: now) }
+    }
+
+    mutating func nextVersion() -> Version {
+        sequence += 1
+        return Version(term: term, sequence: sequence)
+    }
+
+    /// R3: while somebody may bring an older copy, a removal is remembered.
+    mutating func rememberRemoval(_ key: Key) {
+        if !isComplete { removals.insert(key) }
+    }
+
+    /// An outcome that changed nothing.
+    private mutating func finish(_ waiting: WaitingCommit, _ outcome: CommitOutcome, now: BootInstant) {
+        let number = waiting.commit.operation
+        self[waiting.owner].operations[number] = OwnerOperation(key: waiting.commit.key, kind: waiting.commit.kind, outcome: outcome)
+        sendDone(waiting.owner, number, publishes: false, now: now)
+    }
+
+    /// Sends a stored outcome; during a report it waits for its end, which replays it (R3).
+    mutating func sendDone(_ id: OwnerID, _ number: UInt64, publishes: Bool, now: BootInstant) {
+        guard let outcome = self[id].operations[number]?.outcome else { return }
+        self[id].untaken.append((operation: number, due: now.advanced(by: timing.confirmationWait)))
+        guard self[id].session?.isActive == true else { return }
+        send(id, .done(operation: number, outcome, publishes: publishes))
+    }
+
+    /// C5's acknowledgement: the version is exposed and the key open again.
+    mutating func taken(_ id: OwnerID, _ number: UInt64, now: BootInstant) {
+        guard let operation = self[id].operations[number], operation.outcome != nil else { return }
+        self[id].operations[number] = nil
+        while let first = self[id].untaken.first, self[id].operations[first.operation] == nil { self[id].untaken.removeFirst() }
+        exposeIfRunning(operation.key, self[id].name(number), now: now)
+    }
+
+    mutating func exposeIfRunning(_ key: Key, _ reference: OperationReference, now: BootInstant) {
+        guard let running = activities[key]?.operation, running.reference == reference, running.version != nil else { return }
+        expose(key, now: now)
+    }
+
+    mutating func expose(_ key: Key, now: BootInstant) {
+        guard let operation = activities[key]?.operation else { return }
+        activities[key]?.operation = nil
+        if observesOperations { note(.exposed(operation.reference, key)) }
+        for told in operation.invalidated where self[told.owner].session?.number == told.session {
+            send(told.owner, .settled(told.number...told.number))
+        }
+        keyIsFree(key, now: now)
+    }
+
+    /// C6: the operation's owner died before `done` was sent: it came to nothing.
+    mutating func abort(_ key: Key, now: BootInstant) {
+        guard let operation = activities[key]?.operation, operation.version == nil else { return }
+        activities[key]?.operation = nil
+        if let version = records[key]?.version {
+            for told in operation.invalidated where self[told.owner].session?.number == told.session {
+                send(told.owner, .restore(key, version))
+            }
+        }
+        keyIsFree(key, now: now)
+    }
+
+    /// No operation runs on the key: judge what waits for that.
+    mutating func keyIsFree(_ key: Key, now: BootInstant) {
+        removeIfLastCopyGone(key, .evicted, now: now)
+        answerLookups(key, now: now)
+        prepareNext(key, now: now)
+        tidy(key)
+    }
+}

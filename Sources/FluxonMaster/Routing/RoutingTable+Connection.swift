@@ -1,0 +1,211 @@
+import DequeModule
+package import FluxonCore
+
+// Connections, registration, sessions, frames (L1, G3, R1, R3).
+extension RoutingTable {
+    package mutating func received(_ frame: OwnerFrame, on connection: ConnectionID, now: BootInstant) {
+        if case .hello(let hello) = frame.control {
+            greet(hello, connection, now: now)
+            return
+        }
+        guard let id = connections[connection], var session = self[id].session, session.connection == connection else { return }
+        self[id].lastHeard = now
+        // L1: of an older term or another session: dropped.
+        guard frame.term == term, frame.session == session.number else { return }
+        let repeated: Int
+        do {
+            try session.link.acknowledge(frame.acknowledged)
+            repeated = try session.link.accept(first: frame.first, count: frame.messages.count)
+        } catch {
+            return endSession(id, now: now)
+        }
+        if case .heartbeat(let sentAt) = frame.control, session.isActive {
+            session.heartbeat = sentAt
+            self[id].lease.granted(receipt: now)
+        }
+        self[id].session = session
+        touch(id)
+        for message in frame.messages.dropFirst(repeated) {
+            guard self[id].session?.number == session.number else { return }
+            receive(id, message, now: now)
+        }
+    }
+
+    private mutating func receive(_ id: OwnerID, _ message: OwnerMessage, now: BootInstant) {
+        switch message {
+        case .commit(let commit): enqueueCommit(id, commit, now: now)
+        case .taken(let operation): taken(id, operation, now: now)
+        case .confirm(let number): confirmed(id, upTo: number, now: now)
+        case .lookup(let query): lookUp(id, query, now: now)
+        case .drop(let key, let version): dropped(id, key, version, now: now)
+        case .report(let page): report(id, page, now: now)
+        }
+    }
+
+    /// A connection ended. The session may go on over the next one.
+    package mutating func disconnected(_ connection: ConnectionID, now: BootInstant) {
+        guard let id = connections.removeValue(forKey: connection) else { return }
+        if self[id].session?.connection == connection { self[id].session?.connection = nil }
+        if self[id].greeting?.connection == connection { self[id].greeting = nil }
+    }
+
+    private mutating func greet(_ hello: LinkHello, _ connection: ConnectionID, now: BootInstant) {
+        guard hello.cluster == cluster else {
+            return refuse(connection, .clusterMismatch, "this master serves cluster \(cluster), not \(hello.cluster)")
+        }
+        guard hello.term <= term else {
+            return refuse(connection, .oldTerm, "this master's term is \(term), the owner has seen \(hello.term)")
+        }
+        guard let id = ownersByInstance[hello.instance] else { return register(hello, connection, now: now) }
+        self[id].lastHeard = now
+        guard self[id].desired.life == hello.life else { return greetNewLife(id, hello, connection, now: now) }
+        connections[connection] = id
+        guard let entry = self[id].entry, entry.generation == self[id].generation else {
+            self[id].greeting = (connection, hello)
+            return
+        }
+        guard self[id].isWritten || self[id].desired.state != .lost else {
+            return refuse(connection, .notYet, "\(hello.instance) is being declared lost; try again")
+        }
+        if resume(id, hello, connection) {
+            wakeStalled(now: now)
+        } else {
+            begin(id, connection, now: now)
+        }
+    }
+
+    /// An owner that the cluster has never seen.
+    private mutating func register(_ hello: LinkHello, _ connection: ConnectionID, now: BootInstant) {
+        guard owners.count < Limits.members else {
+            return refuse(connection, .notYet, "the cluster has \(owners.count) owners, the limit")
+        }
+        let id = OwnerID(UInt32(owners.count) + 1)
+        let entry = RosterEntry(owner: id, generation: Generation(1), state: .in, life: hello.life)
+        var owner = RoutingOwner(
+            id: id, instance: hello.instance, entry: nil, desired: entry, isTrusted: true, hasReported: true, lastHeard: now)
+        owner.greeting = (connection, hello)
+        owners.append(owner)
+        ownersByInstance[hello.instance] = id
+        connections[connection] = id
+        write(id)
+    }
+
+    /// R1: another process with this `instance_key`. It gets the next generation once the copies of the last one are surely dead.
+    private mutating func greetNewLife(_ id: OwnerID, _ hello: LinkHello, _ connection: ConnectionID, now: BootInstant) {
+        let owner = self[id]
+        guard hello.generation == Generation(0) else {
+            return refuse(connection, .superseded, "another process took \(hello.instance), generation \(owner.generation)")
+        }
+        if owner.session != nil { endSession(id, now: now) }
+        let isFenced = hello.fenced == owner.generation
+        let deadBy = deadBy(owner.lease.lastGrant)
+        guard !owner.isWriting, isFenced || owner.entry?.state == .lost || deadBy < now else {
+            return refuse(
+                connection, .notYet,
+                "copies of \(hello.instance), generation \(owner.generation), may still be read; try again in \(deadBy.since(now))")
+        }
+        let generation = Generation(owner.generation.number + 1)
+        connections[connection] = id
+        self[id].desired = RosterEntry(owner: id, generation: generation, state: .in, life: hello.life)
+        self[id].greeting = (connection, hello)
+        write(id)
+    }
+
+    private mutating func refuse(_ connection: ConnectionID, _ reason: LinkRefusal.Reason, _ message: String) {
+        effects.append(.send(connection, MasterFrame(term: term, session: 0, control: .refused(LinkRefusal(reason, message)))))
+        effects.append(.close(connection))
+    }
+
+    /// L1: the same session over another connection.
+    private mutating func resume(_ id: OwnerID, _ hello: LinkHello, _ connection: ConnectionID) -> Bool {
+        guard var session = self[id].session, hello.term == term, hello.session == session.number else { return false }
+        do { try session.link.reconnected(peerReceived: hello.received) } catch { return false }
+        closeOther(session.connection, than: connection)
+        session.connection = connection
+        session.welcome = LinkWelcome(
+            owner: id, generation: self[id].generation, isResumed: true, received: session.link.received, keepsNothing: false)
+        self[id].session = session
+        touch(id)
+        return true
+    }
+
+    /// R3, R5: a new session, in which the owner reports what it has.
+    mutating func begin(_ id: OwnerID, _ connection: ConnectionID, now: BootInstant) {
+        if self[id].session != nil { endSession(id, now: now) }
+        connections[connection] = id
+        let number = self[id].nextSession
+        self[id].nextSession += 1
+        var session = RoutingSession(number: number, connection: connection, backlogLimit: backlogLimit)
+        // R6: neither a lost owner nor one that an earlier term bypassed is believed.
+        let isBelieved = self[id].hasReported || self[id].isTrusted || planted == .trustBypassed
+        session.welcome = LinkWelcome(
+            owner: id, generation: self[id].generation, isResumed: false, received: 0,
+            keepsNothing: self[id].desired.state == .lost || !isBelieved)
+        self[id].session = session
+        self[id].seen = []
+        self[id].pending = []
+        touch(id)
+        note(.sessionBegan(Session(owner: self[id].instance, generation: self[id].generation, number: number)))
+        invalidateAgain(id)
+    }
+
+    /// What the last session left without a confirmation is asked for in this one, under the old barrier.
+    private mutating func invalidateAgain(_ id: OwnerID) {
+        let list = self[id].awaited
+        self[id].awaited = []
+        for var awaited in list where activities[awaited.key]?.operation?.reference == awaited.cause {
+            guard let number = sendInvalidation(id, awaited.key, cause: awaited.cause), let session = self[id].session?.number else {
+                continue
+            }
+            awaited.sent = (session: session, number: number)
+            self[id].awaited.append(awaited)
+            activities[awaited.key]?.operation?.invalidated.append((owner: id, session: session, number: number))
+        }
+    }
+
+    private mutating func closeOther(_ old: ConnectionID?, than connection: ConnectionID) {
+        guard let old, old != connection else { return }
+        connections[old] = nil
+        effects.append(.close(old))
+    }
+
+    mutating func endSession(_ id: OwnerID, now: BootInstant) {
+        guard let session = self[id].session else { return }
+        self[id].session = nil
+        self[id].seen = []
+        self[id].pending = []
+        if let connection = session.connection {
+            connections[connection] = nil
+            effects.append(.close(connection))
+        }
+        note(.sessionEnded(Session(owner: self[id].instance, generation: self[id].generation, number: session.number)))
+    }
+
+    /// Brings etcd's entry to what is desired; one transaction at a time.
+    mutating func write(_ id: OwnerID) {
+        guard !self[id].isWriting, !self[id].isWritten else { return }
+        self[id].isWriting = true
+        effects.append(.writeRoster(self[id].instance, self[id].desired))
+    }
+
+    /// The guarded transaction of `writeRoster` succeeded.
+    package mutating func rosterWritten(_ instance: InstanceKey, _ entry: RosterEntry, now: BootInstant) {
+        guard let id = ownersByInstance[instance], self[id].isWriting else { return }
+        let old = self[id].entry
+        self[id].isWriting = false
+        self[id].entry = entry
+        if let old, old.generation < entry.generation { supersede(id, now: now) }
+        switch entry.state {
+        case .in: break
+        case .bypassed: note(.bypassed(instance))
+        case .lost: becameLost(id, now: now)
+        }
+        write(id)
+        goOnWithout(id, now: now)
+        if let greeting = self[id].greeting, self[id].isWritten {
+            self[id].greeting = nil
+            begin(id, greeting.connection, now: now)
+        }
+        checkProgress(now: now)
+    }
+}

@@ -1,0 +1,84 @@
+import FluxonCore
+
+// Lookups, drops and ordered removals (M1, M4, M4a, R4, R7, R10).
+extension RoutingTable {
+    mutating func lookUp(_ id: OwnerID, _ lookup: LinkLookup, now: BootInstant) {
+        guard let session = self[id].session else { return }
+        let waiting = WaitingLookup(owner: id, session: session.number, lookup: lookup)
+        // The usual case leaves no trace.
+        if activities[lookup.key] == nil, answer(waiting) { return }
+        activities[lookup.key, default: .init()].lookups.append(waiting)
+        answerLookups(lookup.key, now: now)
+    }
+
+    /// Answers what can be answered; the rest stays until the key is free, known, or has a holder that can be reached.
+    mutating func answerLookups(_ key: Key, now: BootInstant) {
+        guard let activity = activities[key], !activity.lookups.isEmpty else { return }
+        guard activity.operation == nil || planted == .exposeEarly else { return }
+        activities[key]?.lookups = []
+        var rest: [WaitingLookup] = []
+        for waiting in activity.lookups where self[waiting.owner].session?.number == waiting.session {
+            if !answer(waiting) { rest.append(waiting) }
+        }
+        activities[key]?.lookups = rest
+        if !rest.isEmpty { stalled.append(key) }
+        tidy(key)
+    }
+
+    /// - Returns: False when nobody can say now.
+    private mutating func answer(_ waiting: WaitingLookup) -> Bool {
+        let lookup = waiting.lookup
+        guard var record = records[lookup.key] else {
+            guard isDecided(lookup.key) else { return false }
+            send(waiting.owner, .found(LookupAnswer(lookup: lookup.lookup, content: .absent)))
+            return true
+        }
+        if lookup.wants == .metadata {
+            let content = LookupAnswer.Content.metadata(record.version, byteCount: record.byteCount)
+            send(waiting.owner, .found(LookupAnswer(lookup: lookup.lookup, content: content)))
+            return true
+        }
+        let others = holderLists.owners(of: record.holders).filter { $0 != waiting.owner }
+        let reachable = others.filter { self[$0].session?.connection != nil }
+        // With nobody else listed, the asker learns that it is alone; having nothing it drops, and the key goes in order (R10).
+        guard !reachable.isEmpty || (others.isEmpty && !record.holders.isEmpty) else { return false }
+        register(waiting.owner, lookup.key, &record)
+        records[lookup.key] = record
+        // Askers start at different holders, so that a hot key is not read from one alone.
+        let offset = reachable.isEmpty ? 0 : Int(waiting.owner.number) % reachable.count
+        let ordered = Array((reachable[offset...] + reachable[..<offset]).prefix(Limits.answeredHolders))
+        let copy = FoundCopy(version: record.version, byteCount: record.byteCount, holders: ordered, isRegistered: true)
+        send(waiting.owner, .found(LookupAnswer(lookup: lookup.lookup, content: .copy(copy))))
+        return true
+    }
+
+    /// M4: the owner no longer has anything of (key, version).
+    mutating func dropped(_ id: OwnerID, _ key: Key, _ version: Version, now: BootInstant) {
+        guard var record = records[key], record.version == version, holderLists.contains(id, in: record.holders) else { return }
+        holderLists.remove(id, from: &record.holders)
+        records[key] = record
+        if record.holders.isEmpty { removeIfLastCopyGone(key, .evicted, now: now) }
+        answerLookups(key, now: now)
+    }
+
+    /// The drop of a last copy is an ordered removal. Before R8 holds the key is unavailable instead: somebody may still bring it (M4a).
+    mutating func removeIfLastCopyGone(_ key: Key, _ cause: RemovalCause, now: BootInstant) {
+        guard let record = records[key], record.holders.isEmpty, activities[key]?.operation == nil else { return }
+        records[key] = nil
+        guard isOpen else { return }
+        rememberRemoval(key)
+        let version = nextVersion()
+        note(.removed(key, version, cause))
+        answerLookups(key, now: now)
+    }
+
+    /// Something changed that lookups or conditions may wait for: an owner reported or came back, or the phase advanced.
+    mutating func wakeStalled(now: BootInstant) {
+        let list = stalled
+        stalled = []
+        for key in list {
+            answerLookups(key, now: now)
+            prepareNext(key, now: now)
+        }
+    }
+}

@@ -1,0 +1,155 @@
+import FluxonCore
+
+// What owners bring into a session: reports of a new term (R5–R7, R9) and of the same one (R3).
+extension RoutingTable {
+    mutating func report(_ id: OwnerID, _ page: ReportPage, now: BootInstant) {
+        guard self[id].session?.isActive == false else { return endSession(id, now: now) }
+        // R5: the owner obeys no older grant since it adopted this session; its lease counts from here.
+        self[id].lease.granted(receipt: now)
+        for entry in page.entries {
+            if entry.parkedBy == nil { reportLive(id, entry, now: now) } else { reportParked(id, entry, now: now) }
+        }
+        for commit in page.pending {
+            reportedPending.insert(self[id].name(commit.operation))
+            self[id].pending.append(commit)
+        }
+        if page.isLast { reportEnded(id, now: now) }
+    }
+
+    /// Adds a holder. While the holder's own report runs, the key will not be missed at its end.
+    mutating func register(_ id: OwnerID, _ key: Key, _ record: inout KeyRecord) {
+        holderLists.insert(id, into: &record.holders)
+        if self[id].session?.isActive == false { self[id].seen.insert(key) }
+    }
+
+    private mutating func reportLive(_ id: OwnerID, _ entry: ReportEntry, now: BootInstant) {
+        guard var record = records[entry.key] else {
+            // R3, R7: of a key that this term knows nothing about; else it was removed or is being written.
+            let isNews = !self[id].hasReported && !removals.contains(entry.key) && activities[entry.key]?.operation == nil && !isComplete
+            guard isNews else { return drop(id, entry) }
+            var record = KeyRecord(version: entry.version, byteCount: entry.byteCount)
+            register(id, entry.key, &record)
+            records[entry.key] = record
+            judgeClaims(entry.key, now: now)
+            answerLookups(entry.key, now: now)
+            return
+        }
+        guard record.version == entry.version else {
+            if !isOpen, !self[id].hasReported {
+                note(.anomaly("\(entry.key): live in \(record.version) and, at \(id), in \(entry.version)"))
+            }
+            return drop(id, entry)
+        }
+        register(id, entry.key, &record)
+        records[entry.key] = record
+        invalidateIfPrepared(id, entry.key, now: now)
+        answerLookups(entry.key, now: now)
+    }
+
+    private mutating func reportParked(_ id: OwnerID, _ entry: ReportEntry, now: BootInstant) {
+        let running = activities[entry.key]?.operation
+        guard var record = records[entry.key] else {
+            guard let cause = entry.parkedBy, !removals.contains(entry.key), running == nil, !isComplete else { return drop(id, entry) }
+            return claim(id, entry, cause, now: now)
+        }
+        guard record.version == entry.version, let cause = entry.parkedBy else { return drop(id, entry) }
+        guard self[id].hasReported else { return claim(id, entry, cause, now: now) }
+        register(id, entry.key, &record)
+        records[entry.key] = record
+        if running == nil {
+            send(id, .restore(entry.key, entry.version))
+        } else {
+            invalidateIfPrepared(id, entry.key, now: now)
+        }
+    }
+
+    /// The copy is not current, or nobody can tell that it is.
+    private mutating func drop(_ id: OwnerID, _ entry: ReportEntry) {
+        _ = sendInvalidation(id, entry.key, cause: nil)
+    }
+
+    /// R3: a copy that comes back while an operation is prepared is invalidated in the new session before the operation completes.
+    private mutating func invalidateIfPrepared(_ id: OwnerID, _ key: Key, now: BootInstant) {
+        guard var operation = activities[key]?.operation, operation.version == nil, operation.reference.owner != id,
+            let session = self[id].session?.number,
+            !operation.invalidated.contains(where: { $0.owner == id && $0.session == session })
+        else { return }
+        invalidate(id, for: &operation, now: now)
+        activities[key]?.operation = operation
+    }
+
+    private mutating func claim(_ id: OwnerID, _ entry: ReportEntry, _ cause: OperationReference, now: BootInstant) {
+        guard let session = self[id].session?.number else { return }
+        if self[id].session?.isActive == false { self[id].seen.insert(entry.key) }
+        let claim = ParkedClaim(owner: id, session: session, version: entry.version, byteCount: entry.byteCount, cause: cause)
+        claims[entry.key, default: []].append(claim)
+        judgeClaims(entry.key, now: now)
+    }
+
+    private mutating func reportEnded(_ id: OwnerID, now: BootInstant) {
+        self[id].session?.isActive = true
+        let pending = self[id].pending
+        let named = Set(pending.map(\.operation))
+        // What the owner no longer waits for it has taken.
+        for number in self[id].operations.keys.sorted() where !named.contains(number) {
+            guard let operation = self[id].operations.removeValue(forKey: number) else { continue }
+            exposeIfRunning(operation.key, self[id].name(number), now: now)
+        }
+        if self[id].hasReported { removeUnreported(id, now: now) }
+        self[id].hasReported = true
+        self[id].isTrusted = true
+        self[id].seen = []
+        self[id].pending = []
+        self[id].desired.state = .in
+        write(id)
+        for commit in pending where !replay(id, commit, now: now) {
+            let reference = self[id].name(commit.operation)
+            guard let session = self[id].session?.number else { continue }
+            let waiting = WaitingCommit(owner: id, session: session, reference: reference, commit: commit)
+            activities[commit.key, default: .init()].commits.append(waiting)
+        }
+        judgeAllClaims(now: now)
+        for commit in pending { prepareNext(commit.key, now: now) }
+        checkProgress(now: now)
+        wakeStalled(now: now)
+    }
+
+    /// R3: what the table lists at this owner and the owner did not name is gone.
+    private mutating func removeUnreported(_ id: OwnerID, now: BootInstant) {
+        let seen = self[id].seen
+        let lists = holderLists
+        var gone: [Key] = []
+        for (key, record) in records where lists.contains(id, in: record.holders) && !seen.contains(key) { gone.append(key) }
+        removeHolder(id, of: gone, .evicted, now: now)
+    }
+
+    /// In the order of the keys' bytes, so that equal inputs act equally.
+    mutating func removeHolder(_ id: OwnerID, of keys: [Key], _ cause: RemovalCause, now: BootInstant) {
+        for key in keys.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) {
+            guard var record = records[key] else { continue }
+            holderLists.remove(id, from: &record.holders)
+            records[key] = record
+            removeIfLastCopyGone(key, cause, now: now)
+            answerLookups(key, now: now)
+        }
+    }
+
+    /// R3: a stored outcome is told again; the version is published only if it is still the key's.
+    ///
+    /// - Returns: False for an operation that was never decided.
+    private mutating func replay(_ id: OwnerID, _ commit: LinkCommit, now: BootInstant) -> Bool {
+        guard let operation = self[id].operations[commit.operation] else { return false }
+        guard case .committed(let version)? = operation.outcome else {
+            if operation.outcome != nil { sendDone(id, commit.operation, publishes: false, now: now) }
+            return true
+        }
+        var publishes = false
+        if var record = records[commit.key], record.version == version {
+            publishes = true
+            register(id, commit.key, &record)
+            records[commit.key] = record
+        }
+        sendDone(id, commit.operation, publishes: publishes, now: now)
+        return true
+    }
+}

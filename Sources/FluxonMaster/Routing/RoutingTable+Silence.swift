@@ -1,0 +1,145 @@
+import DequeModule
+package import FluxonCore
+
+// Silent owners: bypass (L3, G2), loss (R4), new generations (R1), and the phases of a new master (R7, R8).
+extension RoutingTable {
+    /// When `tick` has something to do.
+    package var nextTimer: BootInstant {
+        var next = judgesSilenceFrom.advanced(by: timing.lostAfter)
+        for owner in owners where !owner.isWriting {
+            if let due = bypassDue(owner) { next = min(next, max(due, judgesSilenceFrom)) }
+            if canBeLost(owner) { next = min(next, max(lostDue(owner), judgesSilenceFrom)) }
+            if !isOpen, !owner.hasReported, owner.session == nil, owner.desired.state != .bypassed(term: term) {
+                next = min(next, max(reportDue, judgesSilenceFrom))
+            }
+        }
+        return next.advanced(by: .nanoseconds(1))
+    }
+
+    package mutating func tick(now: BootInstant) {
+        // After a pause of its own a master has unread frames: what looks like silence may be its own.
+        if now.since(lastTick) > timing.renewalInterval * 3 { judgesSilenceFrom = now.advanced(by: timing.renewalInterval) }
+        lastTick = now
+        guard authority.mayAct(now: now) else {
+            judgesSilenceFrom = max(judgesSilenceFrom, now.advanced(by: timing.renewalInterval))
+            return
+        }
+        guard now >= judgesSilenceFrom else { return }
+        for index in owners.indices { judge(owners[index].id, now: now) }
+        checkProgress(now: now)
+    }
+
+    private mutating func judge(_ id: OwnerID, now: BootInstant) {
+        while let first = self[id].untaken.first, !isUnexposed(self[id], first.operation) { self[id].untaken.removeFirst() }
+        let owner = self[id]
+        if let due = bypassDue(owner), due < now {
+            if owner.isOut(term: term) { goOnWithout(id, now: now) } else { bypass(id, now: now) }
+        }
+        if canBeLost(owner), lostDue(owner) < now {
+            endSession(id, now: now)
+            self[id].desired.state = .lost
+            write(id)
+        } else if !isOpen, !owner.hasReported, owner.session == nil, reportDue < now {
+            bypass(id, now: now)
+        }
+    }
+
+    /// G2: no grants any more, then the roster.
+    private mutating func bypass(_ id: OwnerID, now: BootInstant) {
+        guard self[id].desired.state != .lost else { return }
+        endSession(id, now: now)
+        self[id].desired.state = .bypassed(term: term)
+        if planted == .bypassWithoutRoster { self[id].entry = self[id].desired }
+        write(id)
+        goOnWithout(id, now: now)
+    }
+
+    private var reportDue: BootInstant { electedAt.advanced(by: timing.newMasterWait) }
+
+    private func canBeLost(_ owner: RoutingOwner) -> Bool {
+        owner.entry != nil && owner.desired.state != .lost && !owner.isWriting
+    }
+
+    private func lostDue(_ owner: RoutingOwner) -> BootInstant { owner.lastHeard.advanced(by: timing.lostAfter) }
+
+    /// L3: when the oldest thing that waits for this owner may go on without it.
+    private func bypassDue(_ owner: RoutingOwner) -> BootInstant? {
+        guard !owner.isWriting else { return nil }
+        let confirmation = owner.awaited.first.map { deadBy($0.barrier) }
+        let taking = owner.untaken.first?.due
+        guard let confirmation, let taking else { return confirmation ?? taking }
+        return min(confirmation, taking)
+    }
+
+    private func isUnexposed(_ owner: RoutingOwner, _ number: UInt64) -> Bool {
+        guard let operation = owner.operations[number], let running = activities[operation.key]?.operation else { return false }
+        return running.reference == owner.name(number) && running.version != nil
+    }
+
+    /// Releases what waited for an owner that is out: confirmations whose lease is over, and its own completions.
+    mutating func goOnWithout(_ id: OwnerID, now: BootInstant) {
+        guard self[id].isOut(term: term) else { return }
+        while let first = self[id].awaited.first, deadBy(first.barrier) < now {
+            self[id].awaited.removeFirst()
+            resolve(first, id, now: now)
+        }
+        for number in self[id].operations.keys.sorted() {
+            guard let operation = self[id].operations[number] else { continue }
+            exposeIfRunning(operation.key, self[id].name(number), now: now)
+        }
+    }
+
+    /// R4: final. L3 is over, for `lostAfter` is longer than W₀.
+    mutating func becameLost(_ id: OwnerID, now: BootInstant) {
+        note(.lost(self[id].instance))
+        forget(id, self[id].generation, now: now)
+        self[id].isTrusted = false
+    }
+
+    /// R1, R4: the generation before is fenced or dead, and never comes back.
+    mutating func supersede(_ id: OwnerID, now: BootInstant) {
+        forget(id, Generation(self[id].generation.number - 1), now: now)
+        self[id].hasReported = true
+        self[id].isTrusted = true
+        self[id].lease = ValidityLease()
+    }
+
+    /// Everything of one generation: its operations, what waited for it, its copies.
+    private mutating func forget(_ id: OwnerID, _ generation: Generation, now: BootInstant) {
+        let operations = self[id].operations
+        self[id].operations = [:]
+        self[id].untaken = []
+        let awaited = self[id].awaited
+        self[id].awaited = []
+        for number in operations.keys.sorted() {
+            guard let operation = operations[number] else { continue }
+            let reference = OperationReference(owner: id, generation: generation, number: number)
+            guard activities[operation.key]?.operation?.reference == reference else { continue }
+            if operation.outcome == nil { abort(operation.key, now: now) } else { expose(operation.key, now: now) }
+        }
+        for confirmation in awaited { resolve(confirmation, id, now: now) }
+        let lists = holderLists
+        var held: [Key] = []
+        for (key, record) in records where lists.contains(id, in: record.holders) { held.append(key) }
+        removeHolder(id, of: held, .lost, now: now)
+        judgeAllClaims(now: now)
+        wakeStalled(now: now)
+    }
+
+    /// R8, then R7.
+    mutating func checkProgress(now: BootInstant) {
+        if !isOpen, owners.allSatisfy({ $0.hasReported || $0.isOut(term: term) }) {
+            isOpen = true
+            note(.opened)
+            judgeAllClaims(now: now)
+            for key in activities.keys.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) { prepareNext(key, now: now) }
+        }
+        if isOpen, !isComplete, owners.allSatisfy({ $0.hasReported || ($0.desired.state == .lost && $0.isWritten) }) {
+            isComplete = true
+            removals = []
+            note(.completed)
+            judgeAllClaims(now: now)
+            wakeStalled(now: now)
+        }
+    }
+}

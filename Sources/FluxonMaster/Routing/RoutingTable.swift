@@ -1,0 +1,174 @@
+package import FluxonCore
+
+/// The rules of one master in one term: who has which version of which key, what may be completed, and who may see it
+/// (CONSISTENCY §3–§6), without I/O or clock.
+///
+///     collecting ──R8: every roster owner reported, or W₀ passed and the missing are bypassed──▶ open ──R7: all reported or lost──▶ complete
+///       lookups of reported keys                                                   commits complete           unknown means absent
+///
+/// Use: call the events of one turn of the loop (`received`, `connected` …, `tick`), then `flush` with a *fresh* reading of the
+/// clock, then perform everything that `takeEffects` returns, in order. `nextTimer` says when `tick` is due. O(1) per message.
+package struct RoutingTable: Sendable {
+    package let cluster: String
+    package let term: UInt64
+    package let timing: ProtocolTiming
+    package let electedAt: BootInstant
+    /// G1. The caller tells it of every guarded transaction that succeeded.
+    package var authority: Authority
+    /// Notes every completion and exposure; for checkers.
+    package var observesOperations = false
+    /// A mistake that a test of the simulator plants; nil outside of such a test.
+    package var planted: PlantedRoutingBug?
+    package var backlogLimit = Limits.linkBacklogMessages
+
+    /// By owner number, less one.
+    var owners: [RoutingOwner] = []
+    var ownersByInstance: [InstanceKey: OwnerID] = [:]
+    var connections: [ConnectionID: OwnerID] = [:]
+
+    var records: [Key: KeyRecord] = [:]
+    var holderLists = HolderLists()
+    var activities: [Key: KeyActivity] = [:]
+    var sequence: UInt64 = 0
+
+    /// R8 and R7.
+    package internal(set) var isOpen = false
+    package internal(set) var isComplete = false
+    /// Keys removed in this term, while somebody may still bring an older copy (R3).
+    var removals: Set<Key> = []
+    /// Parked copies whose cause is not decided (R9).
+    var claims: [Key: [ParkedClaim]] = [:]
+    /// Operations that some report of this term named as pending.
+    var reportedPending: Set<OperationReference> = []
+
+    /// Keys whose lookups or conditions wait for somebody to report or to come back.
+    var stalled: [Key] = []
+    /// Sessions with something to send, in order of their first message of this turn.
+    var dirty: [OwnerID] = []
+    var lastTick: BootInstant
+    var judgesSilenceFrom: BootInstant
+    var effects: [RoutingEffect] = []
+
+    /// A master that has just won its election and then read the roster (R5).
+    ///
+    /// - Parameters:
+    ///   - electedAt: When the confirmation of the election arrived; W₀ counts from here.
+    ///   - roster: Every entry, in any order.
+    package init(
+        cluster: String, authority: Authority, electedAt: BootInstant, timing: ProtocolTiming, roster: [(InstanceKey, RosterEntry)]
+    ) {
+        self.cluster = cluster
+        term = authority.term
+        self.authority = authority
+        self.electedAt = electedAt
+        self.timing = timing
+        lastTick = electedAt
+        judgesSilenceFrom = electedAt
+        for (instance, entry) in roster.sorted(by: { $0.1.owner < $1.1.owner }) {
+            guard entry.owner.number == UInt32(owners.count) + 1 else {
+                effects.append(.note(.anomaly("roster: \(instance) has number \(entry.owner.number), expected \(owners.count + 1)")))
+                continue
+            }
+            let isLost = entry.state == .lost
+            let owner = RoutingOwner(
+                id: entry.owner, instance: instance, entry: entry, desired: entry, isTrusted: entry.state == .in, hasReported: isLost,
+                lastHeard: electedAt)
+            owners.append(owner)
+            ownersByInstance[instance] = entry.owner
+        }
+        checkProgress(now: electedAt)
+    }
+
+    package var keyCount: Int { records.count }
+
+    /// Ends a turn. Nothing is sent without authority; it stays queued (G1).
+    ///
+    /// - Parameter now: Read after the work of this turn.
+    package mutating func flush(now: BootInstant) {
+        guard authority.mayAct(now: now) else { return }
+        let list = dirty
+        dirty = []
+        for id in list { flush(id, now: now) }
+    }
+
+    private mutating func flush(_ id: OwnerID, now: BootInstant) {
+        guard var session = self[id].session else { return }
+        if session.link.isOverLimit { return endSession(id, now: now) }
+        guard let connection = session.connection else { return }
+        if let welcome = session.welcome {
+            session.welcome = nil
+            effects.append(.send(connection, MasterFrame(term: term, session: session.number, control: .welcome(welcome))))
+        }
+        var grant = takeGrant(&session, id)
+        while var frame: MasterFrame = session.link.takeFrame(
+            term: term, session: session.number, maximumMessages: Limits.linkFrameMessages)
+        {
+            if session.link.unsent == 0 {
+                frame.control = grant.map(MasterControl.grant)
+                grant = nil
+            }
+            effects.append(.send(connection, frame))
+        }
+        if let grant {
+            var frame = MasterFrame(term: term, session: session.number, control: .grant(grant))
+            frame.acknowledged = session.link.received
+            effects.append(.send(connection, frame))
+        }
+        self[id].session = session
+    }
+
+    /// L2: everything that was sent before is behind the barrier. G3: never before the roster says `in`.
+    private mutating func takeGrant(_ session: inout RoutingSession, _ id: OwnerID) -> LinkGrant? {
+        guard let sentAt = session.heartbeat else { return nil }
+        session.heartbeat = nil
+        guard session.isActive, self[id].isWritten, self[id].desired.state == .in else { return nil }
+        return LinkGrant(sentAt: sentAt, length: timing.validityLease, barrier: session.link.lastEnqueued)
+    }
+
+    package mutating func takeEffects() -> [RoutingEffect] {
+        defer { effects = [] }
+        return effects
+    }
+
+    subscript(_ id: OwnerID) -> RoutingOwner {
+        get { owners[Int(id.number) - 1] }
+        _modify { yield &owners[Int(id.number) - 1] }
+    }
+
+    /// Numbers in messages come from outside.
+    func isKnown(_ id: OwnerID) -> Bool { id.number > 0 && Int(id.number) <= owners.count }
+
+    /// Queues for the owner's session; without one it is lost, and the resync makes it good.
+    mutating func send(_ id: OwnerID, _ message: MasterMessage) {
+        guard self[id].session != nil else { return }
+        self[id].session?.link.enqueue(message)
+        touch(id)
+    }
+
+    mutating func touch(_ id: OwnerID) {
+        if dirty.last != id, !dirty.contains(id) { dirty.append(id) }
+    }
+
+    mutating func note(_ note: RoutingNote) { effects.append(.note(note)) }
+
+    /// Is it decided whether the key exists? (R7)
+    func isDecided(_ key: Key) -> Bool { records[key] != nil || isComplete || removals.contains(key) }
+
+    mutating func tidy(_ key: Key) {
+        if let activity = activities[key], activity.isIdle { activities[key] = nil }
+    }
+}
+
+/// Mistakes that a test plants to see that the simulator finds them.
+package enum PlantedRoutingBug: Hashable, Sendable {
+    /// Completes without waiting for confirmations.
+    case completeBeforeConfirm
+    /// Answers lookups before C5's acknowledgement.
+    case exposeEarly
+    /// Goes on without a silent owner without writing it to the roster (G2).
+    case bypassWithoutRoster
+    /// Believes an owner that an earlier term bypassed (R6).
+    case trustBypassed
+    /// Completes before everybody has reported (R8).
+    case openAtOnce
+}
