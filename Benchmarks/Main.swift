@@ -4,7 +4,8 @@ import FluxonMeasure
 @main struct Main {
     /// One entry per file of cases: what it measures, and how.
     static let groups: [(name: String, run: @Sendable () async throws -> Void)] = [
-        ("memcpy", { for bytes in Sizes.all { report(MemoryCopyLimit.measure(bytes: bytes)) } })
+        ("memcpy", { for bytes in Sizes.all { report(MemoryCopyLimit.measure(bytes: bytes)) } }),
+        ("pool", { try LocalGetCases.run() }),
     ]
 
     static func main() async throws {

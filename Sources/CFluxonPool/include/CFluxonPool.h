@@ -48,22 +48,23 @@ _Static_assert(sizeof(cfluxon_superblock) <= CFLUXON_HEADER_BYTES, "the superblo
 #define CFLUXON_INLINE_KEY_BYTES 72u
 
 // Word `w` = generation (48 bits) . tag (13) . state (3). All other fields are immutable while w says PUBLISHED or RETIRED.
+// A get of a key of at most 32 bytes touches the first cache line alone.
 typedef struct {
     uint64_t word;
     uint64_t extent_offset;
-    uint64_t extent_capacity;
     uint64_t length;
-    uint64_t version_term;
-    uint64_t version_sequence;
     uint32_t flags;
     uint16_t key_length;
     uint16_t _reserved;
     // A longer key lies in an extent of its own; then the first 8 bytes are that extent's offset and the next 8 its capacity.
     uint8_t key[CFLUXON_INLINE_KEY_BYTES];
+    uint64_t extent_capacity;
+    uint64_t version_term;
+    uint64_t version_sequence;
 } cfluxon_entry;
 
 _Static_assert(sizeof(cfluxon_entry) == 128, "entries are two cache lines");
-_Static_assert(offsetof(cfluxon_entry, key) == 56, "layout is shared between processes");
+_Static_assert(offsetof(cfluxon_entry, key) == 32, "half of the first cache line is key");
 
 #define CFLUXON_STATE_FREE 0u
 #define CFLUXON_STATE_FILLING 1u
@@ -116,6 +117,11 @@ static inline bool cfluxon_pin_claim(void *word, uint64_t pin) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);  // dmb ish
 #endif
     return true;
+}
+
+// Starts to bring a cache line in; never faults, reads nothing.
+static inline void cfluxon_prefetch(const void *address) {
+    __builtin_prefetch(address, 0, 3);
 }
 
 static inline uint8_t cfluxon_heat_load(const void *address) {

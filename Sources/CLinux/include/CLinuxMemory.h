@@ -8,6 +8,12 @@
 // Fixes the size of a memory file for ever: no process that maps it can be killed by another one that truncates it.
 int cfluxon_seal_size(int fd);
 
+// Maps a whole file, shared, at an address that is a multiple of 2 MiB, so that huge pages of the file can be mapped as such.
+int cfluxon_map_aligned(int fd, size_t byte_count, int writable, void **base);
+
+// Asks for 2 MiB pages under a mapped range whose pages have memory. Best effort.
+int cfluxon_collapse(void *address, size_t byte_count);
+
 // Reserves addresses without memory.
 int cfluxon_reserve_addresses(size_t byte_count, void **base);
 

@@ -2,8 +2,9 @@ import CFluxonPool
 
 /// Where everything lies in a pool file: fixed when the file is made, checked by every process that maps it.
 ///
-///     header page | index tables, each twice the one before | entries | data
+///     header page | index tables, each twice the one before and at its own size | entries | data
 ///
+/// Tables, entries and data of large pools begin at multiples of 2 MiB, so that they can lie in huge pages.
 /// Tables and entries have address room for the largest number of entries, but the file gets memory for them only as they grow.
 package struct PoolGeometry: Hashable, Sendable {
     package static let headerBytes = Int(CFLUXON_HEADER_BYTES)
@@ -11,8 +12,7 @@ package struct PoolGeometry: Hashable, Sendable {
     static let entryBytes = MemoryLayout<cfluxon_entry>.size
     /// Entries per bucket, on average, above which the index moves to the next table.
     static let entriesPerBucket = 5
-    /// Entries are granted in multiples of this.
-    static let entryGrant = 1024
+    private static let hugePage = 2 << 20
 
     package let fileBytes: Int
     package let hashSeed: UInt64
@@ -37,13 +37,13 @@ package struct PoolGeometry: Hashable, Sendable {
         while chunkShift < 22, 1 << (chunkShift + 1) <= capacityBytes / 64 { chunkShift += 1 }
         let chunk = 1 << chunkShift
         dataBytes = max(1, (capacityBytes + chunk - 1) / chunk) * chunk
-        let limit = min(max(dataBytes / 512, Self.entryGrant), Int(Int32.max) - Self.entryGrant)
-        entriesLimit = (limit + Self.entryGrant - 1) / Self.entryGrant * Self.entryGrant
+        let unit = Self.entryGrant(dataBytes: dataBytes)
+        entriesLimit = min(max(dataBytes / 512, unit), Int(Int32.max) - unit) / unit * unit
         firstTableShift = Self.shift(for: Self.initialEntries(dataBytes: dataBytes))
         lastTableShift = max(firstTableShift, Self.shift(for: entriesLimit))
-        tableOffset = Self.headerBytes
-        entriesOffset = Self.pageAligned(tableOffset + ((2 << lastTableShift) - (1 << firstTableShift)) * Self.bucketBytes)
-        dataOffset = (Self.pageAligned(entriesOffset + entriesLimit * Self.entryBytes) + chunk - 1) / chunk * chunk
+        tableOffset = (1 << firstTableShift) * Self.bucketBytes
+        entriesOffset = Self.aligned((2 << lastTableShift) * Self.bucketBytes, to: unit * Self.entryBytes)
+        dataOffset = Self.aligned(entriesOffset + entriesLimit * Self.entryBytes, to: chunk)
         fileBytes = dataOffset + dataBytes
         self.pageShift = pageShift
         self.chunkShift = chunkShift
@@ -88,6 +88,8 @@ package struct PoolGeometry: Hashable, Sendable {
     var pageBytes: Int { 1 << pageShift }
     var chunkBytes: Int { 1 << chunkShift }
     var initialEntries: Int { min(Self.initialEntries(dataBytes: dataBytes), entriesLimit) }
+    /// Entries are granted in multiples of this.
+    var entryGrant: Int { Self.entryGrant(dataBytes: dataBytes) }
     /// Where table `shift` begins; only for shifts between the first and the last.
     func tableStart(_ shift: Int) -> Int { tableOffset + ((1 << shift) - (1 << firstTableShift)) * Self.bucketBytes }
 
@@ -113,24 +115,30 @@ package struct PoolGeometry: Hashable, Sendable {
     /// Ranges that have memory from the start: everything but the room to grow.
     package var initialRanges: [Range<Int>] {
         [
-            0..<tableStart(firstTableShift) + (1 << firstTableShift) * Self.bucketBytes,
+            0..<Self.headerBytes,
+            tableStart(firstTableShift)..<tableStart(firstTableShift) + (1 << firstTableShift) * Self.bucketBytes,
             entriesOffset..<entriesOffset + initialEntries * Self.entryBytes,
             dataOffset..<fileBytes,
         ]
     }
 
     /// Bytes of memory that the file takes at start.
-    package var initialBytes: Int { initialRanges.reduce(0) { $0 + Self.pageAligned($1.count) } }
+    package var initialBytes: Int { initialRanges.reduce(0) { $0 + Self.aligned($1.count, to: 4096) } }
 
     private static func initialEntries(dataBytes: Int) -> Int {
-        max(dataBytes / (16 * 1024) / entryGrant, 1) * entryGrant
+        let unit = entryGrant(dataBytes: dataBytes)
+        return max(dataBytes / (16 * 1024) / unit, 1) * unit
     }
 
+    /// A huge page of entries, a sixteenth of that in small pools.
+    private static func entryGrant(dataBytes: Int) -> Int { dataBytes < 256 << 20 ? 1024 : hugePage / entryBytes }
+
     private static func shift(for entries: Int) -> Int {
-        var shift = 4
+        // The smallest table fills a page, after the header's.
+        var shift = 6
         while (1 << shift) * entriesPerBucket < entries { shift += 1 }
         return shift
     }
 
-    private static func pageAligned(_ bytes: Int) -> Int { (bytes + 4095) & ~4095 }
+    private static func aligned(_ bytes: Int, to unit: Int) -> Int { (bytes + unit - 1) / unit * unit }
 }

@@ -43,12 +43,12 @@ extension Pool {
 
     /// More entries: an eighth more, at least one unit. False when the file has no room, or the file system no memory.
     private func grantEntries() -> Bool {
-        let unit = PoolGeometry.entryGrant
+        let unit = geometry.entryGrant
         let wanted = min(grantedEntries + max(grantedEntries / 8 / unit, 1) * unit, geometry.entriesLimit)
         guard wanted > grantedEntries else { return false }
         let bytes = PoolGeometry.entryBytes
         let range = geometry.entriesOffset + grantedEntries * bytes..<geometry.entriesOffset + wanted * bytes
-        guard (try? storage.file.reserve(range)) != nil else { return false }
+        guard (try? storage.reserve(range)) != nil else { return false }
         marks.append(contentsOf: repeatElement(0, count: wanted - grantedEntries))
         grantedEntries = wanted
         cfluxon_store_release(base + Superblock.entriesGranted, UInt64(wanted))
@@ -57,7 +57,7 @@ extension Pool {
 
     /// A table that cannot grow for want of memory goes on with longer searches.
     func growIndexIfNeeded() {
-        guard index.wantsGrowth, (try? storage.file.reserve(index.nextTable)) != nil else { return }
+        guard index.wantsGrowth, (try? storage.reserve(index.nextTable)) != nil else { return }
         index.grow()
         cfluxon_store_release(base + Superblock.tableShift, UInt64(index.shift))
     }

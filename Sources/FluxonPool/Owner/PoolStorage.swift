@@ -15,15 +15,18 @@ package final class PoolStorage {
         self.file = file
         self.geometry = geometry
         if try file.byteCount() != geometry.fileBytes { try file.setByteCount(geometry.fileBytes) }
-        for range in geometry.initialRanges { try file.reserve(range) }
         readOnlyFile = try file.reopenedReadOnly()
         mapping = try SharedMapping(file, byteCount: geometry.fileBytes, writable: true)
         heatFile = try MemoryFile(anonymous: "fluxon-heat", byteCount: geometry.entriesLimit)
         heat = try SharedMapping(heatFile, byteCount: geometry.entriesLimit, writable: true)
+        for range in geometry.initialRanges { try reserve(range) }
         if prefault {
             for range in geometry.initialRanges { try mapping.populate(range, writable: true) }
         }
     }
+
+    /// Gives `range` of the file its memory now.
+    func reserve(_ range: Range<Int>) throws(SystemError) { try mapping.reserve(range, of: file) }
 
     /// A pool without a name, for tests, simulations and benchmarks.
     package static func anonymous(capacityBytes: Int, hashSeed: UInt64 = 0, prefault: Bool = false) throws(SystemError) -> PoolStorage {

@@ -7,17 +7,15 @@ package struct PinnedView: ~Copyable, @unchecked Sendable {
     // view, and with it the mapping, lives at least as long as this value.
     private let start: UnsafeRawPointer
     package let byteCount: Int
-    package let version: Version
     package let flags: UInt32
     package let entry: EntryReference
     private let word: Int
     private let view: PoolView
 
     @inline(__always)
-    init(start: UnsafeRawPointer, byteCount: Int, version: Version, flags: UInt32, entry: EntryReference, word: Int, view: PoolView) {
+    init(start: UnsafeRawPointer, byteCount: Int, flags: UInt32, entry: EntryReference, word: Int, view: PoolView) {
         self.start = start
         self.byteCount = byteCount
-        self.version = version
         self.flags = flags
         self.entry = entry
         self.word = word
@@ -25,6 +23,9 @@ package struct PinnedView: ~Copyable, @unchecked Sendable {
     }
 
     deinit { view.unpin(word) }
+
+    /// In a forked child, where the entry is not mapped, the lowest version.
+    package var version: Version { isUsable ? view.version(of: entry.index) : Version(term: 0, sequence: 0) }
 
     /// False in a forked child, where the memory is not mapped: touching the bytes there would end the process (CONSISTENCY P9).
     package var isUsable: Bool { !view.isForkedChild }

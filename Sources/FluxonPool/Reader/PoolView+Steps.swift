@@ -1,5 +1,6 @@
 import CFluxonPool
 import FluxonCore
+import FluxonSystem
 private import Glibc
 
 /// The steps of P3, each by itself, so that a test or the simulator can stop a reader between any two of them.
@@ -60,8 +61,11 @@ extension PoolView {
 
     /// Step 1, L1: the entry's word when it is PUBLISHED and has the key's tag.
     @inline(__always)
-    func lookOnce(at number: UInt32, _ hash: KeyHash) -> EntryWord? {
+    func lookOnce(at number: UInt32, _ hash: KeyHash, keyBytes: Int = 0) -> EntryWord? {
         guard let address = wordAddress(number) else { return nil }
+        // The pin's fence keeps later loads from starting early: these two are wanted right after it.
+        cfluxon_prefetch(heat.base + Int(number))
+        if keyBytes > EntryLayout.keyBytesOfFirstLine { cfluxon_prefetch(address + 64) }
         let word = EntryWord(bits: cfluxon_load_acquire(address))
         guard word.state == CFLUXON_STATE_PUBLISHED, word.tag == hash.tag else { return nil }
         return word
@@ -92,7 +96,6 @@ extension PoolView {
     struct Fields {
         let start: UnsafeRawPointer
         let byteCount: Int
-        let version: Version
         let flags: UInt32
     }
 
@@ -107,16 +110,19 @@ extension PoolView {
         }
         let length = entry.pointee.length
         guard let start = dataAddress(entry.pointee.extent_offset, length) else { return nil }
-        return Fields(
-            start: start, byteCount: Int(length),
-            version: Version(term: entry.pointee.version_term, sequence: entry.pointee.version_sequence), flags: entry.pointee.flags)
+        return Fields(start: start, byteCount: Int(length), flags: entry.pointee.flags)
     }
 
     @inline(__always)
     func view(_ fields: Fields, _ entry: EntryReference, pin: Int) -> PinnedView {
-        PinnedView(
-            start: fields.start, byteCount: fields.byteCount, version: fields.version, flags: fields.flags, entry: entry, word: pin,
-            view: self)
+        PinnedView(start: fields.start, byteCount: fields.byteCount, flags: fields.flags, entry: entry, word: pin, view: self)
+    }
+
+    /// The version of a pinned entry.
+    func version(of number: UInt32) -> Version {
+        let address = UnsafeRawPointer(base + geometry.entriesOffset + Int(number) * PoolGeometry.entryBytes)
+        let entry = address.assumingMemoryBound(to: cfluxon_entry.self)
+        return Version(term: entry.pointee.version_term, sequence: entry.pointee.version_sequence)
     }
 
     @inline(__always)
@@ -137,5 +143,6 @@ extension PoolView {
 
 /// Offsets inside an entry.
 enum EntryLayout {
-    static let key = 56
+    static let key = 32
+    static let keyBytesOfFirstLine = 32
 }

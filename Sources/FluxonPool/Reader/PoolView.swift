@@ -13,7 +13,7 @@ package final class PoolView: @unchecked Sendable {
     let epoch: UInt64
     let pins: PinClaims
     private let mapping: SharedMapping
-    private let heat: SharedMapping
+    let heat: SharedMapping
     private let heatBytes: Int
     private let fork = ForkGuard.shared
 
@@ -97,7 +97,7 @@ extension PoolView {
             var search = candidates(of: hash)
             var hasChanged = false
             while let number = search.next(in: self) {
-                guard let word = lookOnce(at: number, hash) else { continue }
+                guard let word = lookOnce(at: number, hash, keyBytes: key.count) else { continue }
                 guard let pin = pins.claim(EntryWord.pin(entry: number, generation: word.generation)) else { return .noPinWord }
                 switch validity(consistency, now: now) {
                 case .valid: break

