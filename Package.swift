@@ -77,7 +77,7 @@ let testTargets: [Target] = [
     tests("FluxonCoreTests", ["FluxonCore"]),
     tests("FluxonSystemTests", ["FluxonSystem"]),
     tests("FluxonPoolTests", ["FluxonPool"]),
-    tests("FluxonRPCTests", ["FluxonRPC"]),
+    tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem"], exclude: ["Peers", "Corpus"]),
     tests("FluxonTransferTests", ["FluxonTransfer"]),
     tests("FluxonEtcdTests", ["FluxonEtcd", "FluxonEtcdEmbedded"]),
     tests("FluxonMasterTests", ["FluxonMaster"]),

@@ -30,4 +30,20 @@ package enum Limits {
     package static let localPartBytes = 256 << 10
     /// Longest text of an error on the wire, in bytes.
     package static let messageTextBytes = 4096
+    /// Longest RPC message in bytes, either way.
+    package static let rpcMessageBytes = 64 << 20
+    /// Largest list of header fields of one RPC, counted as HTTP/2 does: name, value and 32 bytes each.
+    package static let rpcHeaderListBytes = 64 << 10
+    /// RPCs at work at one time on one connection, as the server allows it.
+    package static let rpcConcurrentStreams = 4096
+    /// Bytes that one RPC may have queued and unsent; at least one message always fits.
+    package static let rpcQueuedBytes = 128 << 20
+    /// Bytes that the readers of one connection may leave unread before the connection's own window closes.
+    package static let rpcHeldBytes = 64 << 20
+    /// HTTP/2 flow-control window of one RPC in bytes.
+    package static let rpcStreamWindowBytes = 4 << 20
+    /// HTTP/2 flow-control window of a connection in bytes.
+    package static let rpcConnectionWindowBytes = 16 << 20
+    /// Largest HTTP/2 frame that we take, in bytes.
+    package static let rpcFrameBytes = 256 << 10
 }

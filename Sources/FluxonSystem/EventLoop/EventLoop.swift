@@ -25,6 +25,7 @@ package final class EventLoop: @unchecked Sendable {
     /// What the timer descriptor is set to; later than needed never, earlier possibly.
     private var armedDeadline: BootInstant?
     private var turnEnd: [() -> Void] = []
+    private var nextTurn: [() -> Void] = []
 
     private struct Slot {
         var generation: UInt32
@@ -114,6 +115,12 @@ package final class EventLoop: @unchecked Sendable {
         turnEnd.append(body)
     }
 
+    /// Calls `body` once, in the next turn: after the kernel was asked for reports. For work that goes on and lets others have a turn.
+    package func inNextTick(_ body: @escaping () -> Void) {
+        checkCurrent()
+        nextTurn.append(body)
+    }
+
     /// Calls `body` once, not before `deadline`; at once (next turn) for one that has passed.
     package func schedule(at deadline: BootInstant, _ body: @escaping () -> Void) -> LoopTimer {
         checkCurrent()
@@ -184,6 +191,7 @@ package final class EventLoop: @unchecked Sendable {
             while !mustStop.load(ordering: .acquiring) {
                 let count = wait(into: events)
                 for event in events.prefix(count) { deliver(event) }
+                runNextTurn()
                 fireTimers()
                 runWork()
             }
@@ -194,11 +202,12 @@ package final class EventLoop: @unchecked Sendable {
         slots = []
         timers = TimerHeap()
         turnEnd = []
+        nextTurn = []
     }
 
     private func wait(into events: UnsafeMutableBufferPointer<cfluxon_event>) -> Int {
         guard let base = events.baseAddress else { return 0 }
-        let maySleep = turnEnd.isEmpty && queue.prepareToSleep()
+        let maySleep = turnEnd.isEmpty && nextTurn.isEmpty && queue.prepareToSleep()
         if maySleep { armTimer() }
         let count = cfluxon_epoll_wait(epoll.number, base, CInt(events.count), maySleep ? -1 : 0)
         if maySleep { queue.wakeUp() }
@@ -224,6 +233,13 @@ package final class EventLoop: @unchecked Sendable {
         let result = cfluxon_timerfd_set(timerDescriptor.number, max(first.deadline.nanoseconds, 1))
         precondition(result >= 0, "timerfd_settime failed: \(SystemError.message(-result))")
         armedDeadline = first.deadline
+    }
+
+    private func runNextTurn() {
+        guard !nextTurn.isEmpty else { return }
+        var bodies: [() -> Void] = []
+        swap(&bodies, &nextTurn)
+        for body in bodies { body() }
     }
 
     private func fireTimers() {

@@ -1,0 +1,196 @@
+internal import FluxonCore
+package import FluxonSystem
+
+/// Serves calls on any number of listeners and adopted sockets. All handlers run on its loop.
+///
+///     let server = RPCServer(loop: loop)
+///     server.unary("/demo.Echo/Say") { message, context in message }
+///     let address = try await loop.perform { try server.listen(.tcp(host: "127.0.0.1", port: 0)) }
+package final class RPCServer: @unchecked Sendable {
+    // SAFETY: all variables are touched on the loop alone; `handle` and its kin may also be used before the first connection.
+    package let loop: EventLoop
+    let limits: RPCLimits
+    let keepalive: RPCKeepalive?
+    private var handlers: [String: (RPCStream) -> Void] = [:]
+    private var listeners: [Listener] = []
+    private var connections: [ObjectIdentifier: RPCConnection] = [:]
+    private var isDraining = false
+    private var drainWaiters: [() -> Void] = []
+    private let buffer = ReadBuffer()
+
+    private final class Listener {
+        let descriptor: Descriptor
+        let registration: Registration
+        let address: SocketAddress
+
+        init(descriptor: consuming Descriptor, registration: Registration, address: SocketAddress) {
+            self.descriptor = descriptor
+            self.registration = registration
+            self.address = address
+        }
+    }
+
+    package init(loop: EventLoop, limits: RPCLimits = RPCLimits(), keepalive: RPCKeepalive? = RPCKeepalive()) {
+        self.loop = loop
+        self.limits = limits
+        self.keepalive = keepalive
+    }
+
+    deinit {
+        let left = LoopBound((listeners, connections))
+        loop.execute {
+            for listener in left.value.0 { listener.registration.cancel() }
+            for connection in left.value.1.values { connection.close(nil) }
+        }
+    }
+
+    // MARK: Handlers
+
+    /// `accept` runs on the loop when a call's header fields are there; it sets the stream's callbacks before it returns.
+    package func handle(_ path: String, _ accept: @escaping (RPCStream) -> Void) { handlers[path] = accept }
+
+    // MARK: Connections (loop only)
+
+    /// Listens, and gives back the address with the port that the kernel chose.
+    package func listen(_ address: SocketAddress) throws(SystemError) -> SocketAddress {
+        let descriptor = try Socket.listen(on: address)
+        let number = descriptor.number
+        let bound = try Socket.localAddress(of: number)
+        let registration = try loop.register(number, .readable) { [weak self] _ in self?.accept(number) }
+        listeners.append(Listener(descriptor: descriptor, registration: registration, address: bound))
+        return bound
+    }
+
+    private func accept(_ listener: CInt) {
+        do throws(SystemError) {
+            while let descriptor = try Socket.accept(on: listener) { adopt(descriptor, context: nil) }
+        } catch {
+            // Out of descriptors: the kernel keeps the connection waiting, and the listener stays readable.
+            pauseListeners()
+        }
+    }
+
+    /// Looks again in a while, since a listener that cannot be served would be reported without end.
+    private func pauseListeners() {
+        for listener in listeners { try? listener.registration.modify([]) }
+        _ = loop.schedule(after: .milliseconds(100)) { [weak self] in
+            for listener in self?.listeners ?? [] { try? listener.registration.modify(.readable) }
+        }
+    }
+
+    /// Serves an accepted or passed socket. `received`: bytes that were read off it already. Every call gets `context` as its
+    /// `connectionContext`. `onClose` comes once, with what ended the connection, or nil when it ended in order.
+    package func adopt(
+        _ descriptor: consuming Descriptor, context: AnyObject?, received: [UInt8] = [], onClose: ((RPCError?) -> Void)? = nil
+    ) {
+        guard !isDraining else { return }
+        let peer = Self.describe(descriptor.number)
+        let connection: RPCConnection
+        do throws(SystemError) {
+            connection = try RPCConnection(
+                loop: loop, descriptor: descriptor, role: .server, limits: limits, peer: peer.name, buffer: buffer,
+                keepalive: peer.isLocal ? nil : keepalive)
+        } catch {
+            onClose?(RPCError(.unavailable, "the connection from \(peer.name) could not be served", cause: error))
+            return
+        }
+        connections[ObjectIdentifier(connection)] = connection
+        connection.session.onRequest = { [weak self] stream in
+            stream.peer = peer.name
+            stream.connectionContext = context
+            self?.dispatch(stream)
+        }
+        connection.onClose = { [weak self, unowned connection] error in
+            self?.connections[ObjectIdentifier(connection)] = nil
+            self?.connectionEnded()
+            onClose?(error)
+        }
+        if !received.isEmpty { connection.receive(received) }
+    }
+
+    private static func describe(_ descriptor: CInt) -> (name: String, isLocal: Bool) {
+        guard let address = try? Socket.peerAddress(of: descriptor) else { return ("a socket", true) }
+        guard case .unix = address else { return ("\(address)", false) }
+        let process = (try? PeerCredentials(of: descriptor)).map { "process \($0.processID)" } ?? "a process"
+        return ("\(process) of this machine", true)
+    }
+
+    private func dispatch(_ stream: RPCStream) {
+        guard let handler = handlers[stream.path] else {
+            let services = Set(handlers.keys.compactMap { $0.split(separator: "/").first }).sorted().joined(separator: ", ")
+            stream.finish(RPCStatus(.unimplemented, "no method \(stream.path) here; this server has the services \(services)"))
+            return
+        }
+        let timeout = stream.block.timeout
+        if let timeout { stream.deadline = loop.now.advanced(by: timeout) }
+        handler(stream)
+        guard let timeout, let deadline = stream.deadline, !stream.isEnded, stream.finalStatus == nil else { return }
+        stream.timer = loop.schedule(at: deadline) { [weak stream] in
+            stream?.expire(RPCStatus(.deadlineExceeded, "no answer within \(timeout)"))
+        }
+    }
+
+    // MARK: Ending
+
+    /// Takes no more connections and calls, waits until the running calls have ended, at most `limit`, and closes.
+    package func drain(within limit: Duration = .seconds(30)) async {
+        await withCheckedContinuation { continuation in
+            loop.execute { self.drain(within: limit) { continuation.resume() } }
+        }
+    }
+
+    /// The same with a closure, on the loop.
+    package func drain(within limit: Duration, _ done: @escaping () -> Void) {
+        drainWaiters.append(done)
+        guard !isDraining else { return connectionEnded() }
+        isDraining = true
+        closeListeners()
+        for connection in connections.values {
+            let session = connection.session
+            session.onStreamEnd = { [weak connection] in
+                guard let connection, connection.session.streams.isEmpty else { return }
+                connection.session.terminate()
+            }
+            // The pong shows that the client has read the notice, so that all calls it opened before are here.
+            session.onPong = { [weak connection] in
+                guard let connection else { return }
+                connection.session.finishDrain()
+                if connection.session.streams.isEmpty { connection.session.terminate() }
+            }
+            session.startDrain()
+            session.ping()
+        }
+        _ = loop.schedule(after: limit) { [weak self] in self?.close() }
+        connectionEnded()
+    }
+
+    /// Breaks all connections and serves on: what clients see when a network fails.
+    package func dropConnections() {
+        for connection in connections.values { connection.close(RPCError(.unavailable, "the connection was dropped")) }
+    }
+
+    /// Ends everything at once.
+    package func close() {
+        isDraining = true
+        closeListeners()
+        for connection in connections.values { connection.close(RPCError(.unavailable, "the server was closed")) }
+    }
+
+    private func closeListeners() {
+        for listener in listeners {
+            listener.registration.cancel()
+            if case .unix(let path) = listener.address { try? File.remove(path) }
+        }
+        listeners = []
+    }
+
+    private func connectionEnded() {
+        guard isDraining, connections.isEmpty else { return }
+        let waiters = drainWaiters
+        drainWaiters = []
+        for waiter in waiters { waiter() }
+    }
+
+    /// Open connections, for status and tests.
+    package var connectionCount: Int { connections.count }
+}

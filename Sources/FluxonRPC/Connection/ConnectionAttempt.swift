@@ -1,0 +1,95 @@
+internal import FluxonCore
+internal import FluxonSystem
+internal import Glibc
+
+/// One attempt to connect: resolves the name, tries the addresses one after the other. On its loop only.
+final class ConnectionAttempt: @unchecked Sendable {
+    // SAFETY: the resolver calls back on the loop; nothing else leaves it.
+    private let loop: EventLoop
+    private let target: SocketAddress
+    private var candidates: [ResolvedAddress] = []
+    private var descriptor: Descriptor?
+    private var registration: Registration?
+    private var timer: LoopTimer?
+    private var lastError: SystemError?
+    private var onEnd: ((Result<CInt, SystemError>) -> Void)?
+
+    /// Time for one address.
+    private static let timeLimit = Duration.seconds(5)
+
+    init(loop: EventLoop, target: SocketAddress) {
+        self.loop = loop
+        self.target = target
+    }
+
+    /// `onEnd` comes once, on the loop, never within this call, with an open descriptor that the caller owns.
+    func start(_ onEnd: @escaping (Result<CInt, SystemError>) -> Void) {
+        self.onEnd = onEnd
+        loop.inNextTick { [self] in
+            AddressResolver.resolve(target, on: loop) { [self] result in
+                switch result {
+                case .success(let addresses):
+                    candidates = addresses.reversed()
+                    tryNext()
+                case .failure(let error): end(.failure(error))
+                }
+            }
+        }
+    }
+
+    /// `onEnd` will not come.
+    func cancel() {
+        onEnd = nil
+        cleanUp()
+        descriptor = nil
+    }
+
+    private func tryNext() {
+        guard onEnd != nil else { return }
+        guard let candidate = candidates.popLast() else {
+            return end(.failure(lastError ?? SystemError("connect to \(target)", errno: 0, advice: "the name has no address")))
+        }
+        do throws(SystemError) {
+            let (number, isInProgress) = try Socket.connect(to: candidate)
+            descriptor = Descriptor(owning: number)
+            guard isInProgress else { return succeed() }
+            registration = try loop.register(number, .writable) { [weak self] _ in self?.decide() }
+            timer = loop.schedule(after: Self.timeLimit) { [weak self] in
+                self?.fail(SystemError("connect to \(candidate)", errno: ETIMEDOUT, advice: "it did not answer within \(Self.timeLimit)"))
+            }
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func decide() {
+        guard let number = descriptor?.number else { return }
+        if let error = Socket.pendingError(number, address: target) { fail(error) } else { succeed() }
+    }
+
+    private func succeed() {
+        cleanUp()
+        let number = descriptor.take()?.release() ?? -1
+        end(.success(number))
+    }
+
+    private func fail(_ error: SystemError) {
+        cleanUp()
+        descriptor = nil
+        lastError = error
+        tryNext()
+    }
+
+    private func cleanUp() {
+        registration?.cancel()
+        registration = nil
+        timer?.cancel()
+        timer = nil
+    }
+
+    private func end(_ result: Result<CInt, SystemError>) {
+        let onEnd = onEnd
+        self.onEnd = nil
+        onEnd?(result)
+    }
+}

@@ -1,0 +1,174 @@
+internal import CNGHTTP2
+
+/// nghttp2 as this module uses it: how sessions are made, and the callbacks that lead from C to `RPCSession` and `RPCStream`.
+///
+/// SAFETY: user data of a session is its `RPCSession` (unretained: the session object frees the nghttp2 session in its deinit); user data of a
+/// stream is its `RPCStream`, which `RPCSession.streams` holds until nghttp2 reports the stream as closed.
+enum NGHTTP2 {
+    static func makeSession(isServer: Bool, limits: RPCLimits) -> OpaquePointer {
+        var options: OpaquePointer?
+        var callbacks: OpaquePointer?
+        precondition(nghttp2_option_new(&options) == 0 && nghttp2_session_callbacks_new(&callbacks) == 0, "out of memory")
+        guard let options, let callbacks else { preconditionFailure("out of memory") }
+        defer {
+            nghttp2_option_del(options)
+            nghttp2_session_callbacks_del(callbacks)
+        }
+        // The reader says what it took (RPCSession.consume): a slow one pushes back to the peer.
+        nghttp2_option_set_no_auto_window_update(options, 1)
+        nghttp2_option_set_no_closed_streams(options, 1)
+        nghttp2_option_set_no_auto_ping_ack(options, 0)
+        nghttp2_option_set_max_send_header_block_length(options, limits.headerListBytes * 2)
+        setCallbacks(callbacks)
+        var session: OpaquePointer?
+        let result =
+            isServer
+            ? nghttp2_session_server_new2(&session, callbacks, nil, options)
+            : nghttp2_session_client_new2(&session, callbacks, nil, options)
+        guard result == 0, let session else { preconditionFailure("out of memory") }
+        return session
+    }
+
+    static func attach(_ handle: OpaquePointer, to session: RPCSession) {
+        nghttp2_session_set_user_data(handle, Unmanaged.passUnretained(session).toOpaque())
+    }
+
+    static func free(_ handle: OpaquePointer) { nghttp2_session_del(handle) }
+
+    static func submitSettings(_ handle: OpaquePointer, role: RPCSession.Role, limits: RPCLimits) {
+        func entry(_ id: nghttp2_settings_id, _ value: Int) -> nghttp2_settings_entry {
+            nghttp2_settings_entry(settings_id: Int32(id.rawValue), value: UInt32(clamping: value))
+        }
+        let window = min(max(limits.streamWindowBytes, 1), Int(Int32.max))
+        var entries = [
+            entry(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window),
+            entry(NGHTTP2_SETTINGS_MAX_FRAME_SIZE, min(max(limits.frameBytes, 1 << 14), 1 << 24 - 1)),
+            entry(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.headerListBytes),
+        ]
+        switch role {
+        case .client: entries.append(entry(NGHTTP2_SETTINGS_ENABLE_PUSH, 0))
+        case .server: entries.append(entry(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.concurrentStreams))
+        }
+        nghttp2_submit_settings(handle, UInt8(NGHTTP2_FLAG_NONE.rawValue), entries, entries.count)
+        let connectionWindow = Int32(clamping: max(limits.connectionWindowBytes, 65535))
+        nghttp2_session_set_local_window_size(handle, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, connectionWindow)
+    }
+
+    static func provider(for stream: RPCStream) -> nghttp2_data_provider {
+        nghttp2_data_provider(
+            source: nghttp2_data_source(ptr: Unmanaged.passUnretained(stream).toOpaque()), read_callback: readCallback)
+    }
+
+    // MARK: Callbacks
+
+    fileprivate static func session(_ userData: UnsafeMutableRawPointer?) -> RPCSession? {
+        userData.map { Unmanaged<RPCSession>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    fileprivate static func stream(_ handle: OpaquePointer?, _ id: Int32) -> RPCStream? {
+        nghttp2_session_get_stream_user_data(handle, id).map { Unmanaged<RPCStream>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    private static let readCallback: nghttp2_data_source_read_callback = { _, _, _, length, flags, source, _ in
+        guard let pointer = source?.pointee.ptr, let flags else { return Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue) }
+        let stream = Unmanaged<RPCStream>.fromOpaque(pointer).takeUnretainedValue()
+        switch stream.nextData(limit: length) {
+        case .deferred: return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+        case .bytes(let count, let end):
+            var bits: UInt32 = count > 0 ? UInt32(NGHTTP2_DATA_FLAG_NO_COPY.rawValue) : 0
+            switch end {
+            case .none: break
+            case .endStream: bits |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue)
+            case .trailers: bits |= UInt32(NGHTTP2_DATA_FLAG_EOF.rawValue) | UInt32(NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue)
+            }
+            flags.pointee = bits
+            return count
+        }
+    }
+
+    private static func setCallbacks(_ callbacks: OpaquePointer) {
+        nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, _, frameHeader, length, source, userData in
+            guard let session = NGHTTP2.session(userData), let frameHeader, let pointer = source?.pointee.ptr else {
+                return CInt(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
+            }
+            let stream = Unmanaged<RPCStream>.fromOpaque(pointer).takeUnretainedValue()
+            session.output.append(UnsafeRawBufferPointer(start: frameHeader, count: 9))
+            stream.takeData(length, into: &session.output)
+            // Back to `produce`, which looks at how much is there.
+            return session.output.byteCount >= 1 << 20 ? CInt(NGHTTP2_ERR_PAUSE.rawValue) : 0
+        }
+        nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks) { _, _, _, _, _, maxFrameSize, _ in
+            Int(min(maxFrameSize, 256 << 10))
+        }
+        nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { handle, frame, userData in
+            guard let session = NGHTTP2.session(userData), let frame else { return 0 }
+            if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+                session.requestBegan(id: frame.pointee.hd.stream_id)
+            } else {
+                NGHTTP2.stream(handle, frame.pointee.hd.stream_id)?.headersBegan()
+            }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_header_callback(callbacks) { handle, frame, name, nameCount, value, valueCount, _, _ in
+            guard let frame, let stream = NGHTTP2.stream(handle, frame.pointee.hd.stream_id) else { return 0 }
+            stream.headerReceived(UnsafeBufferPointer(start: name, count: nameCount), UnsafeBufferPointer(start: value, count: valueCount))
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { handle, _, id, bytes, count, userData in
+            let data = UnsafeRawBufferPointer(start: bytes, count: count)
+            if let stream = NGHTTP2.stream(handle, id) {
+                stream.dataReceived(data)
+            } else if let session = NGHTTP2.session(userData) {
+                nghttp2_session_consume_connection(session.handle, count)
+            }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { handle, frame, userData in
+            guard let session = NGHTTP2.session(userData), let frame else { return 0 }
+            NGHTTP2.frameReceived(handle, frame, session)
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { handle, frame, userData in
+            guard let session = NGHTTP2.session(userData), let frame, session.role == .server else { return 0 }
+            let header = frame.pointee.hd
+            guard UInt32(header.flags) & UInt32(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let handle else { return 0 }
+            // The answer is complete and the client still sends: tell it to stop (RFC 9113 §8.1).
+            if nghttp2_session_get_stream_remote_close(handle, header.stream_id) == 0 {
+                nghttp2_submit_rst_stream(handle, 0, header.stream_id, UInt32(NGHTTP2_NO_ERROR.rawValue))
+            }
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, errorCode, userData in
+            NGHTTP2.session(userData)?.streamClosed(id: id, errorCode: errorCode)
+            return 0
+        }
+        nghttp2_session_callbacks_set_error_callback2(callbacks) { _, _, words, count, userData in
+            guard let words else { return 0 }
+            let text = UnsafeRawBufferPointer(start: words, count: count)
+            NGHTTP2.session(userData)?.complained(String(decoding: text, as: UTF8.self))
+            return 0
+        }
+    }
+
+    fileprivate static func frameReceived(_ handle: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>, _ session: RPCSession) {
+        let header = frame.pointee.hd
+        let isEnd = UInt32(header.flags) & UInt32(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+        switch UInt32(header.type) {
+        case UInt32(NGHTTP2_HEADERS.rawValue):
+            guard let stream = stream(handle, header.stream_id) else { return }
+            stream.headersEnded(isRequest: frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST, isEnd: isEnd)
+        case UInt32(NGHTTP2_DATA.rawValue):
+            if isEnd { stream(handle, header.stream_id)?.endReceived() }
+        case UInt32(NGHTTP2_SETTINGS.rawValue):
+            if UInt32(header.flags) & UInt32(NGHTTP2_FLAG_ACK.rawValue) == 0 { session.settingsReceived() }
+        case UInt32(NGHTTP2_PING.rawValue):
+            if UInt32(header.flags) & UInt32(NGHTTP2_FLAG_ACK.rawValue) != 0 { session.onPong?() }
+        case UInt32(NGHTTP2_GOAWAY.rawValue):
+            let goAway = frame.pointee.goaway
+            let words = UnsafeRawBufferPointer(start: goAway.opaque_data, count: min(goAway.opaque_data_len, 256))
+            let reason = String(cString: nghttp2_http2_strerror(goAway.error_code))
+            session.goAwayReceived(words.isEmpty ? reason : "\(reason) (\(String(decoding: words, as: UTF8.self)))")
+        default: break
+        }
+    }
+}

@@ -1,0 +1,261 @@
+internal import CNGHTTP2
+
+/// One side of a gRPC connection without socket, clock or thread: bytes in by `receive`, calls on `RPCStream`s, bytes out by `produce`.
+///
+/// Everything happens synchronously; the owner calls from one thread. Bytes of the peer never trap: they end a stream or the session.
+final class RPCSession {
+    enum Role: Sendable { case client, server }
+
+    let role: Role
+    let limits: RPCLimits
+    // SAFETY: made in `init`, freed in `deinit`, used nowhere after; the callbacks' user data is this object, which outlives it.
+    private(set) var handle: OpaquePointer
+    var output = OutputQueue()
+    private(set) var streams: [Int32: RPCStream] = [:]
+    var headers = HeaderList()
+    /// The path of the last request, so that the next one of the same path makes no string.
+    var knownPath = ""
+
+    /// Something waits to be produced.
+    var onOutput: (() -> Void)?
+    /// Server: a request's header fields are complete.
+    var onRequest: ((RPCStream) -> Void)?
+    /// The peer's first SETTINGS came: it speaks HTTP/2.
+    var onReady: (() -> Void)?
+    /// The peer takes no new calls on this connection.
+    var onGoAway: ((_ reason: String) -> Void)?
+    var onPong: (() -> Void)?
+    /// A stream ended; the session may be empty now.
+    var onStreamEnd: (() -> Void)?
+
+    private(set) var isReady = false
+    private(set) var hasGoAway = false
+    /// nghttp2's own words about the last thing it did not like.
+    private(set) var complaint: String?
+    /// nghttp2 is at work further down the stack: the session must not end now.
+    private(set) var isBusy = false
+    private var writable: [RPCStream] = []
+    /// Bytes that readers hold back, and how many of them the connection's window waits for.
+    private var heldBytes = 0
+    private var connectionDebt = 0
+
+    init(role: Role, limits: RPCLimits) {
+        self.role = role
+        self.limits = limits
+        handle = NGHTTP2.makeSession(isServer: role == .server, limits: limits)
+        NGHTTP2.attach(handle, to: self)
+        NGHTTP2.submitSettings(handle, role: role, limits: limits)
+    }
+
+    deinit { NGHTTP2.free(handle) }
+
+    /// Neither side has anything to say any more: the connection is over.
+    var isOver: Bool { nghttp2_session_want_read(handle) == 0 && nghttp2_session_want_write(handle) == 0 }
+
+    var wantsWrite: Bool { nghttp2_session_want_write(handle) != 0 }
+
+    // MARK: Bytes
+
+    /// Takes bytes of the peer. An error ends the session.
+    func receive(_ bytes: UnsafeRawBufferPointer) throws(RPCError) {
+        guard bytes.count > 0 else { return }
+        isBusy = true
+        defer { isBusy = false }
+        let result = nghttp2_session_mem_recv(handle, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+        guard result >= 0 else {
+            let words = String(cString: nghttp2_strerror(CInt(truncatingIfNeeded: result)))
+            throw RPCError(
+                .unavailable, "the peer broke HTTP/2: \(complaint ?? words); check that it speaks gRPC without TLS on this address")
+        }
+    }
+
+    /// Moves what waits into `output`, up to about `limit` bytes.
+    func produce(limit: Int) throws(RPCError) {
+        defer { deliverWritable() }
+        isBusy = true
+        defer { isBusy = false }
+        while output.byteCount < limit {
+            var pointer: UnsafePointer<UInt8>?
+            let before = output.byteCount
+            let count = nghttp2_session_mem_send(handle, &pointer)
+            guard count >= 0 else {
+                throw RPCError(
+                    .internalError, "HTTP/2 frames could not be made: \(String(cString: nghttp2_strerror(CInt(truncatingIfNeeded: count))))"
+                )
+            }
+            output.append(UnsafeRawBufferPointer(start: pointer, count: count))
+            if count == 0, output.byteCount == before { return }
+        }
+    }
+
+    // MARK: Control
+
+    func ping() {
+        nghttp2_submit_ping(handle, 0, nil)
+        onOutput?()
+    }
+
+    /// Tells the peer to open no more calls; those under way go on. `finishDrain` a round trip later makes it final.
+    func startDrain() {
+        if role == .server { nghttp2_submit_shutdown_notice(handle) }
+        onOutput?()
+    }
+
+    func finishDrain() {
+        let last = nghttp2_session_get_last_proc_stream_id(handle)
+        nghttp2_submit_goaway(handle, 0, last, UInt32(NGHTTP2_NO_ERROR.rawValue), nil, 0)
+        onOutput?()
+    }
+
+    /// Ends the session at once, telling the peer why.
+    func terminate() {
+        nghttp2_session_terminate_session(handle, UInt32(NGHTTP2_NO_ERROR.rawValue))
+        onOutput?()
+    }
+
+    /// The connection is gone: every call ends with `status`.
+    func end(with status: RPCStatus) {
+        precondition(!isBusy, "a session cannot end while it reads or writes")
+        let ended = streams
+        streams = [:]
+        for id in ended.keys.sorted() { ended[id]?.connectionEnded(status) }
+    }
+
+    // MARK: Streams
+
+    /// Client: puts a call on the wire. False when this connection takes no more calls.
+    func open(_ stream: RPCStream, authority: String, scheme: StaticString, timeout: Duration?) -> Bool {
+        headers.removeAll()
+        headers.add(":method", "POST")
+        headers.add(":scheme", scheme)
+        headers.add(":path", stream.path)
+        headers.add(":authority", authority)
+        headers.add("te", "trailers")
+        headers.add("content-type", "application/grpc")
+        headers.add("user-agent", "grpc-fluxon")
+        if let timeout { headers.add("grpc-timeout", GRPCWire.timeout(timeout)) }
+        headers.add(stream.metadata)
+        var provider = NGHTTP2.provider(for: stream)
+        let id = headers.withFields { fields, count in
+            nghttp2_submit_request(handle, nil, fields, count, &provider, Unmanaged.passUnretained(stream).toOpaque())
+        }
+        guard id > 0 else { return false }
+        streams[id] = stream
+        stream.attached(to: self, id: id)
+        onOutput?()
+        return true
+    }
+
+    /// Server: the first fields of an answer, with messages to follow.
+    func respond(_ stream: RPCStream) {
+        headers.removeAll()
+        headers.add(":status", "200")
+        headers.add("content-type", "application/grpc")
+        headers.add(stream.initialMetadata)
+        var provider = NGHTTP2.provider(for: stream)
+        _ = headers.withFields { fields, count in nghttp2_submit_response(handle, stream.id, fields, count, &provider) }
+        onOutput?()
+    }
+
+    /// Server: an answer that is a status and nothing else.
+    func respond(_ stream: RPCStream, only status: RPCStatus, httpStatus: StaticString = "200") {
+        headers.removeAll()
+        headers.add(":status", httpStatus)
+        headers.add("content-type", "application/grpc")
+        headers.add(stream.initialMetadata)
+        addStatus(status)
+        _ = headers.withFields { fields, count in nghttp2_submit_response(handle, stream.id, fields, count, nil) }
+        onOutput?()
+    }
+
+    func sendTrailers(_ stream: RPCStream, _ status: RPCStatus) {
+        headers.removeAll()
+        addStatus(status)
+        _ = headers.withFields { fields, count in nghttp2_submit_trailer(handle, stream.id, fields, count) }
+    }
+
+    private func addStatus(_ status: RPCStatus) {
+        if status.isOK {
+            headers.add("grpc-status", "0")
+        } else {
+            headers.add("grpc-status", "\(status.code.rawValue)")
+            if !status.message.isEmpty { headers.add("grpc-message", bytes: GRPCWire.encodeMessage(status.message)) }
+        }
+        headers.add(status.trailers)
+    }
+
+    func resume(_ stream: RPCStream) {
+        nghttp2_session_resume_data(handle, stream.id)
+        onOutput?()
+    }
+
+    func reset(_ stream: RPCStream, _ code: nghttp2_error_code) {
+        nghttp2_submit_rst_stream(handle, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, UInt32(code.rawValue))
+        onOutput?()
+    }
+
+    /// Told once the frames are made, so that callbacks do not run in the middle of it.
+    func becameWritable(_ stream: RPCStream) { writable.append(stream) }
+
+    private func deliverWritable() {
+        guard !writable.isEmpty else { return }
+        var streams: [RPCStream] = []
+        swap(&streams, &writable)
+        for stream in streams { stream.onWritable?() }
+    }
+
+    // MARK: Flow control
+
+    /// Bytes came and their reader took them at once.
+    func consume(_ stream: RPCStream, _ count: Int) { nghttp2_session_consume(handle, stream.id, count) }
+
+    /// Bytes came and their reader does not take them now. The connection's window goes on as long as not too much is held.
+    func hold(_ count: Int) {
+        if heldBytes < limits.heldBytes {
+            nghttp2_session_consume_connection(handle, count)
+        } else {
+            connectionDebt += count
+        }
+        heldBytes += count
+    }
+
+    /// Held bytes were taken. `stream` is nil when it is gone and only the connection's window is left.
+    func consumeHeld(_ stream: RPCStream?, _ count: Int) {
+        guard count > 0 else { return }
+        heldBytes -= count
+        if let stream { nghttp2_session_consume_stream(handle, stream.id, count) }
+        let paid = min(connectionDebt, count)
+        if paid > 0 {
+            connectionDebt -= paid
+            nghttp2_session_consume_connection(handle, paid)
+        }
+        onOutput?()
+    }
+
+    // MARK: What nghttp2 reports (NGHTTP2+Callbacks.swift)
+
+    func requestBegan(id: Int32) {
+        let stream = RPCStream(session: self, id: id)
+        streams[id] = stream
+        nghttp2_session_set_stream_user_data(handle, id, Unmanaged.passUnretained(stream).toOpaque())
+    }
+
+    func streamClosed(id: Int32, errorCode: UInt32) {
+        guard let stream = streams.removeValue(forKey: id) else { return }
+        stream.closed(errorCode: errorCode)
+        onStreamEnd?()
+    }
+
+    func settingsReceived() {
+        guard !isReady else { return }
+        isReady = true
+        onReady?()
+    }
+
+    func goAwayReceived(_ reason: String) {
+        hasGoAway = true
+        onGoAway?(reason)
+    }
+
+    func complained(_ words: String) { complaint = words }
+}
