@@ -79,7 +79,10 @@ let testTargets: [Target] = [
     tests("FluxonPoolTests", ["FluxonPool"]),
     tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem"], exclude: ["Peers", "Corpus"]),
     tests("FluxonTransferTests", ["FluxonTransfer"]),
-    tests("FluxonEtcdTests", ["FluxonEtcd", "FluxonEtcdEmbedded"]),
+    // The embedded metadata as a process of its own: only such a one can be killed.
+    .executableTarget(
+        name: "fluxon-test-etcd", dependencies: ["FluxonSystem", "FluxonEtcdEmbedded"], path: "Tests/FluxonTestEtcd", swiftSettings: settings),
+    tests("FluxonEtcdTests", ["FluxonCore", "FluxonSystem", "FluxonEtcd", "FluxonEtcdEmbedded", "fluxon-test-etcd"]),
     tests("FluxonMasterTests", ["FluxonMaster"]),
     tests("FluxonOwnerTests", ["FluxonOwner"]),
     tests("FluxonExternalTests", ["FluxonExternal"]),

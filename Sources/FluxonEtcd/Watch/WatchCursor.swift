@@ -9,7 +9,7 @@ package struct WatchCursor: Sendable {
         case none
         case started(revision: Int64)
         case events([EtcdEvent], revision: Int64)
-        /// What comes next is forgotten: read the keys again, and watch from there. The watch is over.
+        /// What comes next is forgotten, or the server has another history: read the keys again, and watch from there. The watch is over.
         case compacted(revision: Int64)
         /// The watch must be made anew on another stream: a server that has another history, or that gave up by itself.
         case lost(reason: String)
@@ -23,6 +23,8 @@ package struct WatchCursor: Sendable {
     package private(set) var next: Int64
     private var clusterID: UInt64?
     private var watchID: Int64?
+    /// Events of a response whose rest is still to come.
+    private var fragments: [WireEvent] = []
 
     package init(keys: EtcdKeyRange, from next: Int64, wantsPrevious: Bool) {
         self.keys = keys
@@ -33,11 +35,13 @@ package struct WatchCursor: Sendable {
     /// The first message on a new stream.
     package mutating func request() -> WireWatchRequest {
         watchID = nil
+        fragments = []
         var request = WireWatchRequest()
         request.createRequest.key = .init(keys.start)
         request.createRequest.rangeEnd = .init(keys.end)
         request.createRequest.startRevision = next
         request.createRequest.prevKv = wantsPrevious
+        request.createRequest.fragment = true
         return request
     }
 
@@ -56,12 +60,18 @@ package struct WatchCursor: Sendable {
         }
         if response.created {
             watchID = response.watchID
+            // A server that never saw what was told already: it lost its data, or lags behind the others. Reading again settles both.
+            guard next <= response.header.revision + 1 else { return .compacted(revision: response.header.revision) }
             // So that a stream that dies before the first event leaves no gap.
             if next == 0 { next = response.header.revision + 1 }
             return .started(revision: response.header.revision)
         }
         guard response.watchID == watchID else { return .none }
-        let fresh = response.events.filter { $0.kv.modRevision >= next }
+        // Delivered whole: a revision that was told in part could not be resumed.
+        fragments += response.events.filter { $0.kv.modRevision >= next }
+        guard !response.fragment else { return .none }
+        let fresh = fragments
+        fragments = []
         guard let last = fresh.last else { return .none }
         next = last.kv.modRevision + 1
         return .events(fresh.map { EtcdEvent($0) }, revision: last.kv.modRevision)

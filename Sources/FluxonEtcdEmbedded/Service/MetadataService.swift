@@ -11,6 +11,8 @@ final class MetadataService {
 
     /// The version that `Status` tells: the API of etcd that this is a subset of.
     static let version = "3.4.0"
+    /// Largest request in bytes: etcd's limit.
+    static let mostRequestBytes = 3 << 19
     /// Compaction by itself: when more revisions than this lie behind, all but the newest half go.
     static let mostRevisions: Int64 = 20_000
 
@@ -69,8 +71,8 @@ final class MetadataService {
     /// Why the last commit failed; nothing is answered with success any more.
     private(set) var storageFailure: (any Error)?
 
-    func openWatch(send: @escaping ([UInt8]) -> Void, queuedBytes: @escaping () -> Int) -> WatchSession {
-        let session = WatchSession(store: store, send: send, queuedBytes: queuedBytes)
+    func openWatch(send: @escaping ([UInt8]) -> Void, isWritable: @escaping () -> Bool) -> WatchSession {
+        let session = WatchSession(store: store, send: send, isWritable: isWritable)
         sessions[ObjectIdentifier(session)] = session
         return session
     }
@@ -92,9 +94,9 @@ final class MetadataService {
     var nextLeaseDeadline: BootInstant? { leases.nextDeadline }
 
     /// Removes the leases whose time is over, with their keys. `flush` must follow.
-    func expireLeases() throws {
+    func expireLeases() {
         for id in leases.expired(now: clock()) {
-            try store.removeLease(id)
+            do { try store.removeLease(id) } catch { storageFailure = error }
             leases.remove(id)
         }
     }
@@ -105,6 +107,7 @@ final class MetadataService {
         { [unowned self] message, answer in
             let outcome: Result<[UInt8], any Error>
             do {
+                guard message.count <= Self.mostRequestBytes else { throw EtcdFault.requestTooLarge }
                 outcome = .success(try body(self, try Request(serializedBytes: message)).serializedBytes())
             } catch {
                 outcome = .failure(error)

@@ -73,6 +73,13 @@ package final class MetadataStore {
         return uncommitted
     }
 
+    /// Gives the file and its lock back; every later call is refused. What was not committed is gone.
+    package func close() {
+        failure = failure ?? .storageFailed(path: path, reason: "it was closed")
+        // GRDB refuses only while a statement runs, and none outlives a call of this type.
+        try? queue.close()
+    }
+
     /// Runs `body` outside a transaction, or in the one that is open.
     func read<R>(_ body: (StoreReader) throws -> R) throws -> R {
         try access { db in try body(StoreReader(db: db, revision: revision, compactedRevision: compactedRevision)) }

@@ -3,20 +3,19 @@ private import SwiftProtobuf
 
 /// One watch stream: brings its watchers up to date as fast as the stream takes it. On the server's thread only.
 final class WatchSession {
-    /// Above this many unsent bytes the watchers wait, and read on from the file later.
-    static let mostQueuedBytes = 4 << 20
     /// How much history one response may carry, in bytes.
     private static let batchBytes = 1 << 20
 
     private var watchers = WatcherSet()
     private let store: MetadataStore
     private let send: ([UInt8]) -> Void
-    private let queuedBytes: () -> Int
+    /// While the stream is not writable the watchers wait, and read on from the file later.
+    private let isWritable: () -> Bool
 
-    init(store: MetadataStore, send: @escaping ([UInt8]) -> Void, queuedBytes: @escaping () -> Int) {
+    init(store: MetadataStore, send: @escaping ([UInt8]) -> Void, isWritable: @escaping () -> Bool) {
         self.store = store
         self.send = send
-        self.queuedBytes = queuedBytes
+        self.isWritable = isWritable
     }
 
     /// - Parameter committed: The newest revision that is durable.
@@ -44,7 +43,7 @@ final class WatchSession {
     func pump(committed: Int64, latest: [MetadataStore.Revision]?) throws {
         let header = header(committed)
         for response in watchers.cancelBefore(store.compactedRevision, header: header) { try respond(response) }
-        while let oldest = watchers.oldestNeeded, oldest <= committed, queuedBytes() < Self.mostQueuedBytes {
+        while let oldest = watchers.oldestNeeded, oldest <= committed, isWritable() {
             if let latest, let first = latest.first?.number, oldest >= first {
                 for response in watchers.deliver(latest, through: committed, header: header) { try respond(response) }
                 continue

@@ -43,6 +43,31 @@ import Testing
         #expect(cursor.received(events) == .none)
     }
 
+    @Test("the fragments of a response are delivered together")
+    mutating func fragments() {
+        _ = cursor.request()
+        _ = cursor.received(response(revision: 7) { $0.created = true })
+        let first = response(revision: 9) {
+            $0.events = [event(8), event(9)]
+            $0.fragment = true
+        }
+        #expect(cursor.received(first) == .none)
+        #expect(cursor.next == 8)
+        guard case .events(let delivered, revision: 9) = cursor.received(response(revision: 9) { $0.events = [event(9)] }) else {
+            Issue.record("no events")
+            return
+        }
+        #expect(delivered.count == 3)
+    }
+
+    @Test("a server that has not seen what was told already counts as one with another history")
+    mutating func rolledBack() {
+        _ = cursor.request()
+        _ = cursor.received(response(revision: 7) { $0.created = true })
+        _ = cursor.request()
+        #expect(cursor.received(response(revision: 6) { $0.created = true }) == .compacted(revision: 6))
+    }
+
     @Test("progress moves nothing")
     mutating func progress() {
         _ = cursor.request()

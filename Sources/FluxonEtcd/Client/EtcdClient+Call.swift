@@ -1,0 +1,159 @@
+internal import FluxonCore
+internal import FluxonRPC
+private import FluxonSystem
+internal import SwiftProtobuf
+
+/// Why one attempt at one endpoint gave no answer.
+struct AttemptFailure: Error {
+    let code: Int
+    let message: String
+    /// Whether the server may have begun to work on it.
+    let mayHaveTakenEffect: Bool
+
+    var fault: EtcdFault? { EtcdFault(rawValue: message) }
+
+    /// The token is no longer good: a new one may be.
+    var isTokenRefused: Bool {
+        fault == .invalidToken || fault == .oldAuthenticationRevision || fault == .userEmpty
+    }
+
+    /// Whether another endpoint, or the same one later, may answer. Faults of the server's state, not of the request.
+    var isTransient: Bool { code == 14 || code == 4 || code == 8 && fault == .tooManyRequests }
+}
+
+extension EtcdClient {
+    /// One unary call with everything around it: token, fail-over, repetition where that is harmless, deadline.
+    ///
+    /// - Parameter isRepeatable: Whether sending it twice does no harm.
+    func call<Request: Message & Sendable, Response: Message>(
+        _ method: String, _ request: Request, isRepeatable: Bool, timeout: Duration?
+    ) async throws(EtcdError) -> Response {
+        let message: [UInt8]
+        do { message = try request.serializedBytes() } catch { throw .badOptions("\(method): \(error)") }
+        let timeout = timeout ?? options.timeout
+        let deadline = loop.now.advanced(by: timeout)
+        var retry = RetryPolicy(endpointCount: options.endpoints.count)
+        var lastFailure = "the time was over before the first attempt"
+        while true {
+            guard !Task.isCancelled else { throw .cancelled }
+            let endpoint = try currentEndpoint()
+            let remaining = deadline.since(loop.now)
+            guard remaining > .zero else {
+                throw .unreachable(
+                    method: method, endpoints: options.endpoints.map(\.description), timeout: timeout, lastFailure: lastFailure)
+            }
+            let allowed = isRepeatable && endpoints.count > 1 ? min(remaining, options.attemptTimeout) : remaining
+            switch await attempt(method, message, at: endpoint, timeout: allowed) {
+            case .success(let bytes):
+                do { return try Response(serializedBytes: bytes) } catch {
+                    throw .malformedAnswer(method: method, endpoint: endpoint.name, problem: "\(error)")
+                }
+            case .failure(let failure):
+                guard !Task.isCancelled else { throw .cancelled }
+                lastFailure = "\(endpoint.name): \(failure.message)"
+                guard let pause = try retry.pause(after: failure, method: method, endpoint: endpoint.name, isRepeatable: isRepeatable)
+                else { continue }
+                leave(endpoint)
+                let end = min(loop.now.advanced(by: pause), deadline)
+                do { if pause > .zero { try await loop.sleep(until: end) } } catch { throw .cancelled }
+            }
+        }
+    }
+
+    /// One attempt, with a token if there are credentials.
+    private func attempt(
+        _ method: String, _ message: [UInt8], at endpoint: EtcdEndpoint, timeout: Duration
+    ) async -> Result<[UInt8], AttemptFailure> {
+        let deadline = loop.now.advanced(by: timeout)
+        lastCall += 1
+        let number = lastCall
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                withToken(at: endpoint, timeout: timeout) { failure in
+                    if let failure { return continuation.resume(returning: .failure(failure)) }
+                    let used = self.token
+                    let remaining = deadline.since(self.loop.now)
+                    var isOver = false
+                    let stream = endpoint.unary(method, message, token: used, timeout: remaining) { result in
+                        isOver = true
+                        self.calls[number] = nil
+                        if case .failure(let failure) = result, failure.isTokenRefused, self.token == used { self.token = nil }
+                        continuation.resume(returning: result)
+                    }
+                    if !isOver { self.calls[number] = stream }
+                }
+            }
+        } onCancel: {
+            loop.execute { self.assumeIsolated { $0.calls[number]?.cancel() } }
+        }
+    }
+
+    /// Calls `body` once a token is there (or none is needed), or with the reason why not. One request for all who wait.
+    func withToken(at endpoint: EtcdEndpoint, timeout: Duration, _ body: @escaping (AttemptFailure?) -> Void) {
+        guard let credentials = options.credentials, token == nil else { return body(nil) }
+        waitingForToken.append(body)
+        guard waitingForToken.count == 1 else { return }
+        var request = WireAuthenticateRequest()
+        request.name = credentials.user
+        request.password = credentials.password
+        let message: [UInt8] = (try? request.serializedBytes()) ?? []
+        endpoint.unary("/etcdserverpb.Auth/Authenticate", message, token: nil, timeout: timeout) { result in
+            let outcome = result.flatMap { bytes in
+                Result { try WireAuthenticateResponse(serializedBytes: bytes).token }
+                    .mapError { AttemptFailure(code: 13, message: "no token: \($0)", mayHaveTakenEffect: false) }
+            }
+            let failure: AttemptFailure?
+            switch outcome {
+            case .success(let token):
+                self.token = token
+                failure = nil
+            case .failure(let refused) where refused.fault == .authenticationNotEnabled:
+                // Nothing to show there, till it says otherwise.
+                self.token = ""
+                failure = nil
+            case .failure(let refused):
+                // The call itself was not sent.
+                failure = AttemptFailure(code: refused.code, message: refused.message, mayHaveTakenEffect: false)
+            }
+            let waiting = self.waitingForToken
+            self.waitingForToken = []
+            for body in waiting { body(failure) }
+        }
+    }
+}
+
+/// Whether and when a failed call is tried again: the rules of one call.
+struct RetryPolicy {
+    private static let firstPause = Duration.milliseconds(50)
+    private static let longestPause = Duration.milliseconds(500)
+    /// New tokens for one call: a second refusal is no accident any more.
+    private static let mostTokens = 2
+
+    private let endpointCount: Int
+    private var failures = 0
+    private var refusedTokens = 0
+    private var roundPause = Self.firstPause
+
+    init(endpointCount: Int) { self.endpointCount = max(endpointCount, 1) }
+
+    /// Nil: again at once at the same endpoint, with a new token. Else: at the next endpoint after the pause.
+    ///
+    /// - Throws: The error that ends the call.
+    mutating func pause(
+        after failure: AttemptFailure, method: String, endpoint: String, isRepeatable: Bool
+    ) throws(EtcdError) -> Duration? {
+        if failure.isTokenRefused, refusedTokens < Self.mostTokens {
+            refusedTokens += 1
+            return nil
+        }
+        if failure.isTransient, isRepeatable || !failure.mayHaveTakenEffect {
+            failures += 1
+            guard failures % endpointCount == 0 else { return .zero }
+            defer { roundPause = min(roundPause * 2, Self.longestPause) }
+            return roundPause
+        }
+        if failure.isTransient { throw .unknownOutcome(method: method, endpoint: endpoint, failure: failure.message) }
+        if let fault = failure.fault { throw .refused(fault, method: method, endpoint: endpoint) }
+        throw .status(code: failure.code, message: failure.message, method: method, endpoint: endpoint)
+    }
+}

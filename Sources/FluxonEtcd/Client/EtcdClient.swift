@@ -1,0 +1,58 @@
+internal import FluxonCore
+internal import FluxonRPC
+package import FluxonSystem
+
+/// A client of etcd v3 on an event loop.
+///
+/// Every call ends by its deadline, in an answer or an `EtcdError` that says whether it may have taken effect. Reads are asked again at
+/// another endpoint; a write is sent again only where it surely was not taken. Calls from tasks on the loop do not leave its thread.
+package actor EtcdClient {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
+    package nonisolated let options: EtcdClientOptions
+
+    var endpoints: [EtcdEndpoint] = []
+    /// The endpoint that answered last, or is to be tried next.
+    var current = 0
+    var token: String?
+    /// Who waits for the token that is being asked for.
+    var waitingForToken: [(AttemptFailure?) -> Void] = []
+    var isClosed = false
+    /// Calls at work, so that a caller's cancellation finds its stream.
+    var calls: [UInt64: RPCStream] = [:]
+    var lastCall: UInt64 = 0
+    var leases: [Int64: LeaseDriver] = [:]
+    var watches: [UInt64: WatchDriver] = [:]
+    var lastWatch: UInt64 = 0
+
+    package init(loop: EventLoop, options: EtcdClientOptions) {
+        self.loop = loop
+        self.options = options
+    }
+
+    /// Ends every call, watch and keep-alive. Leases run out by themselves; revoke them before if that matters.
+    package func close() {
+        isClosed = true
+        for driver in leases.values { driver.timer?.cancel() }
+        for driver in watches.values { driver.timer?.cancel() }
+        leases = [:]
+        watches = [:]
+        for endpoint in endpoints { endpoint.close() }
+        endpoints = []
+    }
+
+    /// The endpoint to use now. Connections are made at their first use.
+    func currentEndpoint() throws(EtcdError) -> EtcdEndpoint {
+        guard !isClosed else { throw .closed }
+        if endpoints.isEmpty {
+            for address in options.endpoints { endpoints.append(try EtcdEndpoint(address, loop: loop, options: options)) }
+        }
+        return endpoints[current % endpoints.count]
+    }
+
+    /// Turns to the next endpoint, unless another call did so already.
+    func leave(_ failed: EtcdEndpoint) {
+        guard !endpoints.isEmpty, endpoints[current % endpoints.count] === failed else { return }
+        current = (current + 1) % endpoints.count
+    }
+}
