@@ -1,6 +1,7 @@
 import FluxonCore
 import FluxonRPC
 import FluxonSystem
+import Glibc
 
 /// A loop with a server of all four call kinds on it.
 final class EchoFixture: Sendable {
@@ -48,6 +49,7 @@ final class EchoFixture: Sendable {
             while let message = try await call.next() { bytes += message.count }
             try await call.send(Array("\(bytes)".utf8))
         }
+        _ = RPCHealth(on: server)
         server.unaryNow("/test.Echo/Metadata") { _, stream in
             stream.initialMetadata = stream.metadata
             return Array((stream.metadata["x-text"] ?? "none").utf8)
@@ -60,4 +62,10 @@ extension RPCMetadata: ExpressibleByDictionaryLiteral {
         self.init()
         for (name, value) in elements { add(name, value) }
     }
+}
+
+/// A path that nobody else uses, in the folder that scripts/test removes.
+func temporaryPath(_ suffix: String) -> String {
+    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    return "\(folder)/rpc-\(BootClock.now.nanoseconds)-\(UInt16.random(in: 0 ... .max))\(suffix)"
 }

@@ -146,7 +146,7 @@ import Testing
     @Test("a call that waits for a connection gets one when the server comes")
     func patience() async throws {
         let fixture = try await EchoFixture()
-        let path = "/tmp/fluxon-rpc-\(BootClock.now.nanoseconds).sock"
+        let path = temporaryPath(".sock")
         let client = RPCClient(loop: fixture.loop, target: .unix(path))
         async let answer = client.unary("/test.Echo/Unary", [5], waitsForConnection: true)
         await #expect(throws: RPCError.self) { try await client.unary("/test.Echo/Unary", [5]) }
