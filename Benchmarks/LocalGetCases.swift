@@ -50,7 +50,7 @@ enum LocalGetCases {
             let attachment = try pool.attach(process: 1, canPut: false)
             view = try PoolView(
                 pool: attachment.pool, pins: attachment.pins, heat: attachment.heat, grantedPins: attachment.grantedPins, prefault: true)
-            pool.setDeadline(BootInstant(nanoseconds: .max))
+            pool.setDeadline(BootInstant(nanoseconds: .max - 1))
             var count = 0
             while count < 400_000, pool.statistics.liveBytes < capacityBytes - min(80 * valueBytes, capacityBytes / 4),
                 let extent = try? pool.allocate(valueBytes, tenant: .owner)

@@ -36,6 +36,18 @@ struct EvictionQueue {
         count -= 1
     }
 
+    /// All entries, oldest first. O(count).
+    var oldestFirst: [UInt32] {
+        var entries: [UInt32] = []
+        entries.reserveCapacity(count)
+        var entry = tail
+        while entry != Self.none {
+            entries.append(entry)
+            entry = links[Int(entry)].newer
+        }
+        return entries
+    }
+
     /// Moves the hand to the next entry that is cold and that `accepts` lets go; nil when two rounds, or `limit` steps, found none.
     ///
     /// - Parameter takeHeat: says whether the entry was read since the last visit, and forgets it.

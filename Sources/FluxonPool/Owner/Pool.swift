@@ -122,6 +122,11 @@ package final class Pool {
         return entries.withKey(entry.index) { try? Key(Array($0)) }
     }
 
+    /// Keys with a published copy, oldest first. O(published).
+    package var publishedKeys: [Key] {
+        queue.oldestFirst.compactMap { number in entries.withKey(number) { try? Key(Array($0)) } }
+    }
+
     /// Keeps an entry from becoming free while it is handed to a process (P7). False when it is not published or retired any more.
     package func hold(_ entry: EntryReference) -> Bool {
         guard isLive(entry) else { return false }

@@ -71,17 +71,13 @@ extension PoolView {
         return word
     }
 
-    enum Validity { case valid, notCurrent, epochChanged }
-
-    /// Step 3: epoch and D, and only then the clock.
+    /// Step 3, before the clock: D, or nil when the epoch is not the one at attach. `.local` skips D, never the epoch.
     @inline(__always)
-    func validity(_ consistency: LocalConsistency, now: () -> BootInstant) -> Validity {
-        guard cfluxon_load_acquire(base + Superblock.epoch) == epoch else { return .epochChanged }
+    func loadDeadline(_ consistency: LocalConsistency) -> UInt64? {
+        guard cfluxon_load_acquire(base + Superblock.epoch) == epoch else { return nil }
         switch consistency {
-        case .local: return .valid
-        case .current:
-            let deadline = cfluxon_load_acquire(base + Superblock.deadline)
-            return now().nanoseconds < deadline ? .valid : .notCurrent
+        case .local: return .max
+        case .current: return cfluxon_load_acquire(base + Superblock.deadline)
         }
     }
 

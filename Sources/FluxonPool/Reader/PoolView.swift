@@ -99,12 +99,12 @@ extension PoolView {
             while let number = search.next(in: self) {
                 guard let word = lookOnce(at: number, hash, keyBytes: key.count) else { continue }
                 guard let pin = pins.claim(EntryWord.pin(entry: number, generation: word.generation)) else { return .noPinWord }
-                switch validity(consistency, now: now) {
-                case .valid: break
-                case .epochChanged:
+                guard let deadline = loadDeadline(consistency) else {
                     pins.drop(pin)
                     return .epochChanged
-                case .notCurrent:
+                }
+                // D first, then the clock (P3): the get takes effect here.
+                guard deadline == .max || now().nanoseconds < deadline else {
                     pins.drop(pin)
                     return .notCurrent
                 }
