@@ -1,15 +1,18 @@
 import FluxonMeasure
 
 /// Runs the cases whose names contain one of the arguments, or all; one line of JSON each, the limits of the same run beside them.
+/// A number among the arguments is a size in bytes: only those sizes are measured.
 @main struct Main {
     /// One entry per file of cases: what it measures, and how.
     static let groups: [(name: String, run: @Sendable () async throws -> Void)] = [
         ("memcpy", { for bytes in Sizes.all { report(MemoryCopyLimit.measure(bytes: bytes)) } }),
         ("pool", { try LocalGetCases.run() }),
+        ("raw loopback", rawLoopbackCases),
+        ("transfer tcp", transferCases),
     ]
 
     static func main() async throws {
-        let wanted = CommandLine.arguments.dropFirst()
+        let wanted = CommandLine.arguments.dropFirst().filter { Int($0) == nil }
         for group in groups where wanted.isEmpty || wanted.contains(where: { group.name.contains($0) }) {
             try await group.run()
         }
@@ -20,5 +23,7 @@ import FluxonMeasure
 
 /// The sizes that every case is measured at.
 enum Sizes {
-    static let all = [1 << 10, 4 << 10, 64 << 10, 1 << 20, 16 << 20]
+    static let all =
+        CommandLine.arguments.dropFirst().contains { Int($0) != nil }
+        ? CommandLine.arguments.dropFirst().compactMap { Int($0) } : [1 << 10, 4 << 10, 64 << 10, 1 << 20, 16 << 20]
 }
