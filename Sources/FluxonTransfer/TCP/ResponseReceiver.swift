@@ -14,8 +14,8 @@ struct ResponseReceiver {
         case answered(TransferError.Reason)
     }
 
-    /// Chunks that one system call may reach into.
-    private static let chunksPerCall = 4
+    /// What one system call may bring, in whole chunks: what waits in the socket rarely exceeds it.
+    private static let bytesPerCall = 512 << 10
 
     private let layout: ResponseLayout
     private let destination: Destination
@@ -23,12 +23,15 @@ struct ResponseReceiver {
     /// Bytes of whole chunks whose checksum was right.
     private(set) var verified = 0
     private var checksum: UInt32 = 0
-    private let control = ControlBytes(trailers: chunksPerCall + 1)
+    private let chunksPerCall: Int
+    private let control: ControlBytes
     private var slices: [UnsafeMutableRawBufferPointer] = []
 
     init(length: Int, chunkBytes: Int, destination: Destination) {
         layout = ResponseLayout(length: length, chunkBytes: chunkBytes)
         self.destination = destination
+        chunksPerCall = max(1, Self.bytesPerCall / chunkBytes)
+        control = ControlBytes(trailers: min(chunksPerCall, layout.chunkCount) + 1)
     }
 
     mutating func receive(from descriptor: CInt, budget: Int) -> Outcome {
@@ -54,7 +57,7 @@ struct ResponseReceiver {
         slices.removeAll(keepingCapacity: true)
         var ahead = position
         var trailers = 0
-        while ahead - position < limit, trailers < Self.chunksPerCall, let segment = layout.segment(at: ahead) {
+        while ahead - position < limit, trailers < chunksPerCall, let segment = layout.segment(at: ahead) {
             switch segment {
             case .head(let range): slices.append(control.head(range))
             case .payload(let range, _): slices.append(UnsafeMutableRawBufferPointer(rebasing: destination.bytes[range]))

@@ -10,14 +10,15 @@ final class ResponseSender {
         case failed
     }
 
-    /// Chunks that one system call may reach into: few, so that their bytes are in the cache still.
-    private static let chunksPerCall = 2
+    /// What one system call moves, in whole chunks: little, so that its bytes are in the cache still.
+    private static let bytesPerCall = 64 << 10
 
     /// What ends when the response is sent; nil for a refusal.
     let ticket: Ticket?
     private let layout: ResponseLayout
     private let source: UnsafeRawBufferPointer
-    private let control = ControlBytes(trailers: chunksPerCall + 1)
+    private let chunksPerCall: Int
+    private let control: ControlBytes
     private var position = 0
     /// Chunks whose checksum was taken.
     private var checksummed = 0
@@ -28,6 +29,8 @@ final class ResponseSender {
         source = bytes.bytes
         layout = ResponseLayout(length: source.count, chunkBytes: chunkBytes)
         self.ticket = ticket
+        chunksPerCall = max(1, Self.bytesPerCall / chunkBytes)
+        control = ControlBytes(trailers: chunksPerCall + 1)
         control.setHead(ResponseHead(status: .ok, length: UInt64(source.count)).encoded())
     }
 
@@ -35,6 +38,8 @@ final class ResponseSender {
         source = UnsafeRawBufferPointer(start: nil, count: 0)
         layout = ResponseLayout(length: 0, chunkBytes: TransferLimits.chunkRange.lowerBound)
         ticket = nil
+        chunksPerCall = 1
+        control = ControlBytes(trailers: 1)
         control.setHead(ResponseHead(status: status).encoded())
     }
 
@@ -61,7 +66,7 @@ final class ResponseSender {
         slices.removeAll(keepingCapacity: true)
         var ahead = position
         var trailers = 0
-        while trailers < Self.chunksPerCall, let segment = layout.segment(at: ahead) {
+        while trailers < chunksPerCall, let segment = layout.segment(at: ahead) {
             switch segment {
             case .head(let range): slices.append(UnsafeRawBufferPointer(control.head(range)))
             case .payload(let range, let chunk):
