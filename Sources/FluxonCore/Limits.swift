@@ -46,4 +46,16 @@ package enum Limits {
     package static let rpcConnectionWindowBytes = 16 << 20
     /// Largest HTTP/2 frame that we take, in bytes.
     package static let rpcFrameBytes = 256 << 10
+    /// Most operations of one process that its owner works on at a time.
+    package static let localOperations = 1 << 16
+    /// Most outcomes that an owner keeps for one process until they are acknowledged.
+    package static let localOutcomes = 1 << 16
+    /// Most values of one process that are copied over its socket at a time, each way.
+    package static let localCopies = 64
+    /// How long an attach handshake may take before the other side gives up.
+    package static let attachTimeout = Duration.seconds(5)
+    /// How long a call waits that names no deadline of its own.
+    package static let defaultCallTimeout = Duration.seconds(30)
+    /// Largest value that a process takes as a copy over its socket, in bytes.
+    package static let copiedValueBytes = 1 << 40
 }

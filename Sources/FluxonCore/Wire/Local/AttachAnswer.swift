@@ -1,7 +1,7 @@
 /// What an owner answers to an `AttachRequest`; descriptors ride with its first byte. After an answer with `code` zero the socket speaks HTTP/2.
 ///
 /// Fixed places, little-endian: magic 0, length 4, protocol version 8, error code 12, grants 16, descriptors 20, session 24,
-/// generation 32, epoch 40, clock 48, pool bytes 56, process slot 64, cluster name 80, owner 340, message 600 (2 + 400 bytes).
+/// generation 32, epoch 40, clock 48, pool bytes 56, pin words 64, cluster name 80, owner 340, message 600 (2 + 400 bytes).
 package struct AttachAnswer: Hashable, Sendable {
     package static let byteCount = 1008
     package static let messageBytes = 400
@@ -16,6 +16,8 @@ package struct AttachAnswer: Hashable, Sendable {
         package static let writing = Grants(rawValue: 2)
         /// The session that was asked for goes on: its tokens are known (CONSISTENCY T1).
         package static let resumed = Grants(rawValue: 4)
+        /// A sidecar answers: the first descriptor is a connection to the owner, already attached.
+        package static let forwarded = Grants(rawValue: 8)
     }
 
     package var version: UInt32 = UInt32(ProtocolVersion.current)
@@ -31,8 +33,8 @@ package struct AttachAnswer: Hashable, Sendable {
     /// own clock with this pool (CONSISTENCY §1).
     package var clock: BootInstant = .zero
     package var poolByteCount: UInt64 = 0
-    /// Which pin segment of the pool is this process's.
-    package var processSlot: UInt64 = 0
+    /// How many pin words the process may use (CONSISTENCY P7).
+    package var pinWords: UInt64 = 0
     package var clusterName = ""
     package var ownerName = ""
     /// Why it was refused and what to do.
@@ -66,7 +68,7 @@ extension AttachAnswer {
         fields.store(epoch, at: 40)
         fields.store(clock.nanoseconds, at: 48)
         fields.store(poolByteCount, at: 56)
-        fields.store(processSlot, at: 64)
+        fields.store(pinWords, at: 64)
         fields.store(clusterName, at: 80, capacity: Limits.nameBytes)
         fields.store(ownerName, at: 340, capacity: Limits.nameBytes)
         fields.store(message, at: 600, capacity: Self.messageBytes)
@@ -90,7 +92,7 @@ extension AttachAnswer {
         epoch = fields.load(40)
         clock = BootInstant(nanoseconds: fields.load(48))
         poolByteCount = fields.load(56)
-        processSlot = fields.load(64)
+        pinWords = fields.load(64)
         self.clusterName = clusterName
         self.ownerName = ownerName
         self.message = message

@@ -22,7 +22,7 @@ import Testing
         answer.epoch = 7
         answer.clock = BootInstant(nanoseconds: 8)
         answer.poolByteCount = 9
-        answer.processSlot = 10
+        answer.pinWords = 10
         answer.clusterName = "demo"
         answer.ownerName = "owner-1"
         #expect(answer.refusal == nil)

@@ -1,0 +1,98 @@
+internal import FluxonCore
+internal import FluxonPool
+
+extension OwnerLink {
+    func handle(_ frame: LocalAnswerFrame) {
+        for answer in frame.answers { handle(answer) }
+    }
+
+    private func handle(_ answer: LocalAnswer) {
+        switch answer.body {
+        case .granted(let grant): granted(grant, answer.id)
+        case .outcome(let outcome):
+            _ = accept(outcome.refill).map { attachment?.cache.add($0) }
+            received.append(outcome.counter)
+            scheduleFlush()
+            end(answer.id, .outcome(outcome.result))
+        case .handover(let handover): take(handover, answer.id)
+        case .part(let part): append(part, answer.id)
+        case .absent: end(answer.id, .absent)
+        case .described(let length, _): end(answer.id, .described(length: Int(clamping: length)))
+        case .failed(let code, let message): end(answer.id, .failed(FluxonError(FluxonError.Code(rawValue: code), message)))
+        case .recall(let spans): recall(spans)
+        case .pinWords(let count): attachment?.view?.grantPins(upTo: Int(clamping: count))
+        }
+    }
+
+    // MARK: Extents
+
+    /// Also for a caller that has gone: the extents are this process's all the same.
+    private func granted(_ grant: LocalAnswer.Grant, _ id: UInt64) {
+        guard let attachment, var extents = accept(grant) else { return end(id, .failed(unusableGrant)) }
+        guard case .reserve(let byteCount, _)? = pending[id]?.body else { return attachment.cache.add(extents) }
+        guard let first = extents.popLast(), let slot = WriteSlot(first, byteCount: Int(byteCount), of: attachment) else {
+            return end(id, .failed(unusableGrant))
+        }
+        attachment.cache.add(extents)
+        end(id, .slot(slot))
+    }
+
+    /// Maps what is new. Nil when that fails: the extents stay unused.
+    private func accept(_ grant: LocalAnswer.Grant) -> [Extent]? {
+        guard !grant.isEmpty else { return [] }
+        return try? attachment?.accept(grant)
+    }
+
+    private var unusableGrant: FluxonError {
+        FluxonError(
+            .system, "this process cannot map the memory that the owner granted for writing; raise its limits (ulimit -v, vm.max_map_count)"
+        )
+    }
+
+    /// Others need room: nothing that no put uses is kept.
+    private func recall(_ spans: [LocalExtent]) {
+        guard let attachment, let arena = attachment.arena else { return }
+        let unused = attachment.cache.takeAll().map { LocalExtent(offset: $0.offset, capacity: $0.capacity) }
+        for start in stride(from: 0, to: unused.count, by: Limits.localExtents) {
+            let part = Array(unused[start..<min(start + Limits.localExtents, unused.count)])
+            send(LocalRequest(id: 0, body: .giveBack(part)))
+        }
+        // What cannot be unmapped is not confirmed, and stays this process's (F1).
+        let unmapped = spans.filter { (try? arena.unmap(PoolSpan(offset: $0.offset, byteCount: $0.capacity))) != nil }
+        if !unmapped.isEmpty { send(LocalRequest(id: 0, body: .unmapped(unmapped))) }
+    }
+
+    // MARK: Values
+
+    /// P7: pin, look again, confirm. Where no pin is to be had the value is copied instead; never an unpinned view.
+    private func take(_ handover: LocalAnswer.Handover, _ id: UInt64) {
+        guard let call = pending[id], let view = attachment?.view, let index = UInt32(exactly: handover.entry) else {
+            return send(LocalRequest(id: id, body: .confirm(pinned: false)))
+        }
+        let read = view.take(EntryReference(index: index, generation: handover.entryGeneration), epoch: handover.epoch)
+        if case .hit(let pin) = consume read {
+            let value = Value(pin)
+            send(LocalRequest(id: id, body: .confirm(pinned: true)))
+            return end(id, .value(value))
+        }
+        send(LocalRequest(id: id, body: .confirm(pinned: false)))
+        guard case .get(var get) = call.body else { return }
+        get.isCopied = true
+        call.body = .get(get)
+        send(LocalRequest(id: id, timeoutMicroseconds: timeout(of: call), body: call.body))
+    }
+
+    private func append(_ part: LocalAnswer.Part, _ id: UInt64) {
+        guard let call = pending[id] else { return }
+        if call.copied == nil {
+            guard let byteCount = Int(exactly: part.length), byteCount <= Limits.copiedValueBytes else {
+                return end(id, .failed(FluxonError(.protocolViolation, "the owner announced a value of \(part.length) bytes")))
+            }
+            call.copied = CopiedBytes(byteCount: byteCount, version: part.version)
+        }
+        guard let copied = call.copied, copied.append(part) else {
+            return end(id, .failed(FluxonError(.protocolViolation, "a piece of a value arrived out of order")))
+        }
+        if copied.isComplete { end(id, .value(Value(copied))) }
+    }
+}

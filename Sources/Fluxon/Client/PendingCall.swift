@@ -1,0 +1,61 @@
+internal import FluxonCore
+internal import Synchronization
+
+/// How a call to the owner ended.
+enum CallResult: Sendable {
+    case slot(WriteSlot)
+    case outcome(LocalResult)
+    case value(Value)
+    case described(length: Int)
+    case absent
+    /// The extent belongs to an earlier attachment, and nothing was sent.
+    case stale
+    case failed(FluxonError)
+}
+
+/// How an operation ended, as the owner tells it.
+typealias LocalResult = LocalAnswer.Outcome.Result
+
+/// One request that its caller waits for. Made by the caller, ended once by the connection.
+final class PendingCall: @unchecked Sendable {
+    // SAFETY: `continuation` is set by the caller before the call is handed over; everything below it is the loop's alone, but for
+    // `isCancelled`.
+    var body: LocalRequest.Body
+    let deadline: BootInstant
+    /// The attachment that the request's extent belongs to; nil for requests that any may serve.
+    let attachment: Attachment?
+    /// The bytes of an upload.
+    let upload: UploadBuffer?
+    private var continuation: UnsafeContinuation<CallResult, Never>?
+    let isCancelled = Atomic<Bool>(false)
+
+    /// Zero until it was given to the connection for the first time.
+    var id: UInt64 = 0
+    var isSent = false
+    var copied: CopiedBytes?
+
+    init(_ body: LocalRequest.Body, deadline: BootInstant, attachment: Attachment? = nil, upload: UploadBuffer? = nil) {
+        self.body = body
+        self.deadline = deadline
+        self.attachment = attachment
+        self.upload = upload
+    }
+
+    /// Whether it may have changed something once it was sent (CONSISTENCY T2).
+    var isOperation: Bool {
+        switch body {
+        case .commit, .remove, .upload: true
+        case .reserve, .get, .inspect, .confirm, .cancel, .giveBack, .unmapped, .leave: false
+        }
+    }
+
+    func wait(with continuation: UnsafeContinuation<CallResult, Never>) { self.continuation = continuation }
+
+    /// The first call ends it; later ones do nothing.
+    func end(_ result: CallResult) {
+        guard let continuation = continuation.take() else { return }
+        continuation.resume(returning: result)
+    }
+
+    var isEnded: Bool { continuation == nil }
+}

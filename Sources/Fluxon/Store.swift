@@ -1,0 +1,70 @@
+public import FluxonCore
+internal import FluxonPool
+internal import FluxonSystem
+
+/// A process's access to its cluster, through the owner of its machine: get, put, remove, exists, size.
+///
+///     let store = try await Store.connect(to: "/run/fluxon/owner/shared.json")
+///     try await store.put("greeting", "hello")
+///     if let value = try await store.get("greeting") { value.withBytes { print($0.byteCount) } }
+///
+/// A put, remove or conditional operation that has returned is seen by every later get on every machine. Usable from any thread and
+/// task. When the owner restarts, the store attaches again by itself; calls wait for that up to their deadline. In a forked child
+/// every call fails with `.closed`.
+public final class Store: Sendable {
+    public struct Options: Hashable, Sendable {
+        /// The cluster that must be found; nil takes any.
+        public var clusterName: String?
+        /// How this process is called in `fluxon status`. Default: its process number.
+        public var name = ""
+        /// How long a call waits that names no deadline of its own. Default: 30 s.
+        public var timeout: Duration
+        /// How long `connect` waits for an answer. Default: 5 s.
+        public var connectTimeout: Duration
+        /// Map the pool. Without it every value is copied over the socket. Default: true.
+        public var usesSharedMemory = true
+        /// Touch all pages of the pool while connecting, so that no get pays for the first touch. Default: true.
+        public var prefaults = true
+
+        public init() {
+            timeout = Limits.defaultCallTimeout
+            connectTimeout = Limits.attachTimeout
+        }
+    }
+
+    let core: StoreCore
+    let defaultTimeout: Duration
+
+    private init(_ core: StoreCore, defaultTimeout: Duration) {
+        self.core = core
+        self.defaultTimeout = defaultTimeout
+    }
+
+    deinit { core.close() }
+
+    /// Attaches to the owner or sidecar at `path`: its Unix socket, or the `shared.json` of an owner.
+    ///
+    /// - Throws: `.connectionFailed` when nobody serves there, `.clusterMismatch`, `.versionMismatch`, `.permissionDenied`,
+    ///   `.invalidArgument` for a path that cannot be one, `.system`.
+    public nonisolated(nonsending) static func connect(to path: String, options: Options = Options()) async throws(FluxonError) -> Store {
+        let core = try StoreCore(target: AttachTarget(path: path), options: options)
+        do throws(FluxonError) {
+            try await core.start()
+        } catch {
+            core.close()
+            throw error
+        }
+        return Store(core, defaultTimeout: options.timeout)
+    }
+
+    /// Ends the connection: calls under way end with `.closed`, sent puts with `.unknownOutcome`. Values stay readable.
+    public func close() { core.close() }
+
+    /// The cluster that this store is attached to, and its owner.
+    public var clusterName: String { core.attachment?.clusterName ?? "" }
+    public var ownerName: String { core.attachment?.ownerName ?? "" }
+    /// Whether values are read in place. False: they are copied by the owner, since this process has another clock or lacks the rights.
+    public var isMapped: Bool { core.attachment?.view != nil }
+
+    func deadline(_ timeout: Duration?) -> BootInstant { BootClock.now.advanced(by: timeout ?? defaultTimeout) }
+}

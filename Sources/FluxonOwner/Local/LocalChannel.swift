@@ -1,0 +1,83 @@
+import FluxonCore
+import FluxonRPC
+import FluxonSystem
+
+/// Answers on their way to one process: gathered over a turn of the loop, sent as one message.
+final class LocalChannel {
+    /// A process that does not read gets no more copied parts beyond this many bytes, and nothing at all beyond `backlogLimit`.
+    static let copyWindow = 1 << 20
+    static let backlogLimit = 16 << 20
+    /// A message is sent when it is this long, even within a turn.
+    private static let messageBytes = 128 << 10
+
+    private let stream: RPCStream
+    private let loop: EventLoop
+    private var writer = ProtobufWriter()
+    private var isFlushScheduled = false
+    private(set) var isOpen = true
+    var onRequests: (LocalRequestFrame) -> Void = { _ in }
+    var onWritable: () -> Void = {}
+    var onEnd: () -> Void = {}
+
+    init(_ stream: RPCStream, loop: EventLoop) {
+        self.stream = stream
+        self.loop = loop
+    }
+
+    /// Begins to deliver. The channel lives as long as its stream.
+    func start() {
+        stream.onMessage = { self.receive($0) }
+        stream.onHalfClose = { self.close(RPCStatus(.ok, "")) }
+        stream.onWritable = { self.onWritable() }
+        stream.onEnd = { _ in self.end() }
+    }
+
+    /// Bytes that wait for the process to read them.
+    var queuedBytes: Int { stream.queuedBytes + writer.bytes.count }
+
+    func send(_ answer: LocalAnswer) {
+        guard isOpen else { return }
+        answer.encode(into: &writer)
+        if writer.bytes.count >= Self.messageBytes { return flush() }
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        loop.atEndOfTick { self.flush() }
+    }
+
+    func close(_ status: RPCStatus) {
+        guard isOpen else { return }
+        flush()
+        stream.finish(status)
+        end()
+    }
+
+    private func flush() {
+        isFlushScheduled = false
+        guard isOpen, !writer.bytes.isEmpty else { return }
+        stream.send(writer.bytes)
+        writer = ProtobufWriter(reservingCapacity: 1024)
+        if stream.queuedBytes > Self.backlogLimit {
+            close(RPCStatus(.resourceExhausted, "this process does not read its answers: \(stream.queuedBytes) bytes wait"))
+        }
+    }
+
+    private func receive(_ bytes: [UInt8]) {
+        do {
+            onRequests(try LocalRequestFrame(decoding: bytes))
+        } catch {
+            close(RPCStatus(.invalidArgument, "a message of \(bytes.count) bytes is not fluxon.v1.LocalRequestFrame: \(error)"))
+        }
+    }
+
+    private func end() {
+        guard isOpen else { return }
+        isOpen = false
+        // What the handlers hold is let go, so that nothing keeps itself alive.
+        onRequests = { _ in }
+        onWritable = {}
+        let onEnd = onEnd
+        self.onEnd = {}
+        stream.onMessage = nil
+        onEnd()
+    }
+}

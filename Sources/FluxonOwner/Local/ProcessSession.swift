@@ -1,0 +1,144 @@
+import FluxonCore
+import FluxonPool
+import FluxonRPC
+import FluxonSystem
+
+/// One attached process at its owner, from its attaching to its death; connections may come and go in between. On the owner's loop.
+final class ProcessSession {
+    let number: UInt64
+    let name: String
+    let attachment: Pool.Attachment?
+    let mayWrite: Bool
+    let loop: EventLoop
+    let pool: Pool
+    let backend: any LocalBackend
+    /// The service forgets a session before it goes itself.
+    unowned let service: LocalService
+    var ledger = ProcessLedger()
+    var channel: LocalChannel?
+    /// Lookups that the current connection waits for, by request.
+    var lookups: [UInt64: UInt64] = [:]
+    var copies: [CopiedValue] = []
+    var uploads: [UInt64: Upload] = [:]
+    var waitingReservations: [WaitingReservation] = []
+    private let process: ProcessIdentity
+    private var deathWatch: Registration?
+    private(set) var isOver = false
+
+    init(
+        number: UInt64, service: LocalService, process: consuming ProcessIdentity, name: String, attachment: Pool.Attachment?,
+        mayWrite: Bool
+    ) throws(SystemError) {
+        self.number = number
+        self.service = service
+        self.name = name
+        self.attachment = attachment
+        self.mayWrite = mayWrite
+        self.process = process
+        loop = service.loop
+        pool = service.pool
+        backend = service.backend
+        deathWatch = try loop.register(self.process.descriptor.descriptor.number, .readable) { [weak self] _ in self?.end() }
+    }
+
+    var grants: AttachAnswer.Grants {
+        attachment == nil ? [] : mayWrite ? [.mapping, .writing] : [.mapping]
+    }
+
+    /// Borrowed, in the order that the handshake names: pool, pins, heat.
+    var descriptors: [CInt] {
+        guard let attachment else { return [] }
+        return [attachment.pool.descriptor, attachment.pins.descriptor, attachment.heat.descriptor]
+    }
+
+    /// Whether `other` is the very process of this session: it lives (its pidfd is watched), so its number is its own.
+    func isProcess(_ other: borrowing ProcessIdentity) -> Bool {
+        !isOver && process.processID == other.processID && process.userID == other.userID
+    }
+
+    func add(to summary: inout LocalSummary) {
+        summary.processes += 1
+        summary.grantedExtents += ledger.grantedCount
+        summary.grantedBytes += ledger.grantedBytes
+        summary.operationsInFlight += ledger.inFlightCount
+        summary.handovers += ledger.handoverCount
+        summary.outcomesKept += ledger.keptOutcomes
+    }
+
+    var description: ProcessDescription {
+        ProcessDescription(
+            session: number, processID: process.processID, userID: process.userID, name: name, isConnected: channel != nil,
+            mayWrite: mayWrite, grantedBytes: ledger.grantedBytes, operationsInFlight: ledger.inFlightCount)
+    }
+
+    // MARK: The connection
+
+    /// The process's stream, on a new connection or on one that it resumed with.
+    func connect(_ new: LocalChannel) {
+        disconnect(RPCStatus(.aborted, "this process opened another stream"))
+        for entry in ledger.reconnect() { pool.unhold(entry) }
+        channel = new
+        new.onRequests = { [weak self] in self?.handle($0) }
+        new.onWritable = { [weak self] in self?.sendCopies() }
+        new.onEnd = { [weak self, weak new] in
+            if let self, let new, self.channel === new { self.disconnected() }
+        }
+        new.start()
+    }
+
+    private func disconnect(_ status: RPCStatus) {
+        guard let old = channel else { return }
+        disconnected()
+        old.close(status)
+    }
+
+    /// A closed connection is not death (P8): the process keeps its extents and pins. What it waited for has no taker.
+    private func disconnected() {
+        channel = nil
+        for lookup in lookups.values { backend.cancelLookup(lookup) }
+        lookups = [:]
+        for copy in copies { pool.unhold(copy.entry) }
+        copies = []
+        dropUploads()
+        for waiting in waitingReservations { waiting.timer.cancel() }
+        waitingReservations = []
+    }
+
+    func send(_ request: UInt64, _ body: LocalAnswer.Body) {
+        channel?.send(LocalAnswer(id: request, body: body))
+    }
+
+    func send(_ request: UInt64, _ error: FluxonError) {
+        send(request, .failed(code: error.code.rawValue, message: error.description.limited(to: Limits.messageTextBytes)))
+    }
+
+    // MARK: The end
+
+    /// The process is dead, or says that it neither maps nor pins anything: everything comes back at once. What it committed goes on.
+    func end() {
+        guard !isOver else { return }
+        isOver = true
+        deathWatch?.cancel()
+        deathWatch = nil
+        disconnect(RPCStatus(.ok, ""))
+        let estate = ledger.end()
+        for extent in estate.extents { _ = try? pool.release(extent) }
+        for entry in estate.entries { pool.unhold(entry) }
+        service.remove(self)
+    }
+}
+
+extension String {
+    /// The longest prefix of whole characters with at most `byteCount` bytes.
+    func limited(to byteCount: Int) -> String {
+        guard utf8.count > byteCount else { return self }
+        var kept = ""
+        var used = 0
+        for character in self {
+            used += character.utf8.count
+            guard used <= byteCount else { break }
+            kept.append(character)
+        }
+        return kept
+    }
+}
