@@ -82,7 +82,7 @@ let testTargets: [Target] = [
     // The embedded metadata as a process of its own: only such a one can be killed.
     .executableTarget(
         name: "fluxon-test-etcd", dependencies: ["FluxonSystem", "FluxonEtcdEmbedded"], path: "Tests/FluxonTestEtcd", swiftSettings: settings),
-    tests("FluxonEtcdTests", ["FluxonCore", "FluxonSystem", "FluxonEtcd", "FluxonEtcdEmbedded", "fluxon-test-etcd"]),
+    tests("FluxonEtcdTests", ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", "fluxon-test-etcd"]),
     tests("FluxonMasterTests", ["FluxonMaster"]),
     tests("FluxonOwnerTests", ["FluxonOwner"]),
     tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner"]),

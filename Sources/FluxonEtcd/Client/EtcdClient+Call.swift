@@ -49,6 +49,7 @@ extension EtcdClient {
                     throw .malformedAnswer(method: method, endpoint: endpoint.name, problem: "\(error)")
                 }
             case .failure(let failure):
+                guard !isClosed else { throw .closed }
                 guard !Task.isCancelled else { throw .cancelled }
                 lastFailure = "\(endpoint.name): \(failure.message)"
                 guard let pause = try retry.pause(after: failure, method: method, endpoint: endpoint.name, isRepeatable: isRepeatable)

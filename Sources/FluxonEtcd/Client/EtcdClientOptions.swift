@@ -1,4 +1,5 @@
 package import FluxonCore
+private import FluxonSystem
 
 /// How an etcd is reached.
 package struct EtcdClientOptions: Sendable {
@@ -32,6 +33,32 @@ package struct EtcdClientOptions: Sendable {
         guard !endpoints.isEmpty else { throw .badOptions("etcd_endpoints is empty; give at least one, e.g. http://127.0.0.1:2379") }
         self.endpoints = endpoints
     }
+
+    /// What a configuration says: the endpoints, and the `etcd` section if there is one. Reads the password file.
+    ///
+    /// - Throws: `.badOptions` for a password file that cannot be read or is empty.
+    package init(endpoints: [NetworkEndpoint], access: EtcdAccessConfiguration?) throws(EtcdError) {
+        try self.init(endpoints: endpoints)
+        guard let access else { return }
+        authorities = access.ca
+        certificate = access.certificate
+        privateKey = access.key
+        if let user = access.username, let file = access.passwordFile {
+            credentials = Credentials(user: user, password: try Self.firstLine(of: file))
+        }
+    }
+
+    private static func firstLine(of file: String) throws(EtcdError) -> String {
+        let bytes: [UInt8]
+        do { bytes = try File.readAll(file, limit: passwordFileBytes) } catch {
+            throw .badOptions("etcd.password_file: \(error)")
+        }
+        let line = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }, as: UTF8.self)
+        guard !line.isEmpty else { throw .badOptions("etcd.password_file \(file): the first line is empty; write the password there") }
+        return line
+    }
+
+    private static let passwordFileBytes = 64 << 10
 
     /// - Parameter endpoints: `http://host:port`, `https://host:port` or bare `host:port`.
     package init(parsing endpoints: [String]) throws(EtcdError) {

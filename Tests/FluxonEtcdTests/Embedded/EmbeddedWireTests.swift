@@ -1,0 +1,98 @@
+import FluxonEtcd
+import FluxonEtcdEmbedded
+import FluxonRPC
+import FluxonSystem
+import Foundation
+import SwiftProtobuf
+import Testing
+
+/// What a client that is not ours, or means ill, may send.
+@Suite(.timeLimit(.minutes(1))) struct EmbeddedWireTests {
+    private static let unaryMethods = [
+        "KV/Range", "KV/Put", "KV/DeleteRange", "KV/Txn", "KV/Compact", "Lease/LeaseGrant", "Lease/LeaseRevoke", "Lease/LeaseTimeToLive",
+        "Lease/LeaseLeases", "Maintenance/Status", "Auth/Authenticate",
+    ]
+
+    private func rpc(_ fixture: Fixture) throws -> RPCClient {
+        RPCClient(loop: fixture.client.loop, target: try Endpoint(parsing: fixture.endpoint).address)
+    }
+
+    @Test("random bytes and random changes of real requests get an answer or a status, and the server goes on", arguments: [1, 2, 3])
+    func garbage(seed: UInt64) async throws {
+        try await Fixture.with(.embedded) { fixture in
+            let rpc = try rpc(fixture)
+            var random = SplitMix(state: seed)
+            let real: [UInt8] = try WireTxnRequest(
+                if: [.createRevision(of: "a", is: 0)], then: [.put("a", "1"), .range("a", end: "z")], else: [.delete("a")]
+            ).serializedBytes()
+            for round in 0..<200 {
+                var message = round % 2 == 0 ? real : (0..<random.next(upTo: 64)).map { _ in UInt8(random.next(upTo: 256)) }
+                for _ in 0..<random.next(upTo: 4) where !message.isEmpty {
+                    message[random.next(upTo: message.count)] = UInt8(random.next(upTo: 256))
+                }
+                let method = "/etcdserverpb." + Self.unaryMethods[random.next(upTo: Self.unaryMethods.count)]
+                do throws(RPCError) { _ = try await rpc.unary(method, message, deadline: .seconds(10)) } catch {
+                    #expect(error.code != .deadlineExceeded && error.code != .unavailable, "\(method): \(error)")
+                }
+            }
+            #expect(try await fixture.client.status().revision >= 1)
+            rpc.close()
+        }
+    }
+
+    @Test("a request over etcd's limit is refused as such")
+    func largeRequest() async throws {
+        try await Fixture.with(.embedded) { fixture in
+            let client = fixture.client
+            await expectRefusal(.requestTooLarge) { try await client.put("a", [UInt8](repeating: 0, count: 2 << 20)) }
+        }
+    }
+
+    @Test("a watcher that does not read costs the server no memory, and gets everything once it reads again")
+    func slowWatcher() async throws {
+        try await Fixture.with(.embedded) { fixture in
+            let rpc = try rpc(fixture)
+            let loop = fixture.client.loop
+            let revisions = Recorder<[Int64]>()
+            var create = WireWatchRequest()
+            create.createRequest.key = Data([0])
+            create.createRequest.rangeEnd = Data([0])
+            create.createRequest.startRevision = 1
+            let request: [UInt8] = try create.serializedBytes()
+            let slow = try await loop.perform { [rpc] in
+                let stream = rpc.openWithoutDeadline("/etcdserverpb.Watch/Watch")
+                stream.onMessage = { message in
+                    let response = try? WireWatchResponse(serializedBytes: message)
+                    revisions.record(response?.events.map(\.kv.modRevision) ?? [])
+                }
+                stream.send(request)
+                stream.pauseReading()
+                return SlowStream(stream: stream)
+            }
+            let value = String(repeating: "x", count: 500_000)
+            for _ in 0..<60 { try await fixture.client.put("a", value) }
+            try await loop.perform { slow.stream.resumeReading() }
+            let all = try await revisions.collect { $0.joined().count >= 60 }
+            #expect(Array(all.joined()) == Array(2...61))
+            rpc.close()
+        }
+    }
+
+    private struct SlowStream: @unchecked Sendable {
+        // SAFETY: used on the loop alone.
+        let stream: RPCStream
+    }
+}
+
+/// A small generator with a seed, so that a failure can be repeated.
+struct SplitMix {
+    var state: UInt64
+
+    mutating func next(upTo bound: Int) -> Int {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return bound == 0 ? 0 : Int((mixed ^ (mixed >> 31)) % UInt64(bound))
+    }
+}
