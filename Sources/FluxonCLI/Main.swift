@@ -1,4 +1,5 @@
 import ArgumentParser
+import FluxonCore
 
 /// `fluxon`: parses, runs one command, and ends with 0 (fine), 1 (failed), 3 (no such key) or 64 (usage).
 @main enum Main {
@@ -10,12 +11,27 @@ import ArgumentParser
             } else {
                 try command.run()
             }
-        } catch let failure as CommandFailure {
-            Terminal.error(failure.message)
-            FluxonCommand.exit(withError: ExitCode(failure.exitCode))
         } catch {
-            FluxonCommand.exit(withError: error)
+            finish(error)
         }
+    }
+
+    /// Says what went wrong where nobody has yet, and ends with the code that says so to a script.
+    private static func finish(_ error: any Error) -> Never {
+        let failure: CommandFailure
+        switch error {
+        case let known as CommandFailure: failure = known
+        // What ArgumentParser makes itself (usage, help, version) it also prints.
+        case is ExitCode, is CleanExit: FluxonCommand.exit(withError: error)
+        default:
+            guard FluxonCommand.exitCode(for: error) == .failure else { FluxonCommand.exit(withError: error) }
+            failure = .failed("\(error)")
+        }
+        Terminal.error(failure.message)
+        if CommandLine.arguments.contains("--json") {
+            Terminal.line(JSONValue.object([("error", .string(failure.message)), ("exit_code", .integer(Int64(failure.exitCode)))]).text())
+        }
+        FluxonCommand.exit(withError: ExitCode(failure.exitCode))
     }
 }
 
@@ -28,5 +44,5 @@ struct FluxonCommand: ParsableCommand {
 
             Exit codes: 0 fine, 1 failed, 3 no such key, 64 wrong usage.
             """,
-        subcommands: [DevCommand.self])
+        subcommands: [DevCommand.self, KVCommand.self, MembersCommand.self, StatusCommand.self])
 }

@@ -1,0 +1,55 @@
+import ArgumentParser
+import FluxonCore
+
+/// `fluxon members`
+struct MembersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "members", abstract: "List the processes of the cluster.",
+        discussion: """
+            The state of an owner is `in` when it serves, `bypassed` when the cluster went on without its answer, `lost` when its values \
+            were given up. SILENT is how long the master has not heard of it.
+            """)
+
+    @OptionGroup var attach: AttachOptions
+
+    func run() async throws {
+        let control = try ControlClient(path: attach.path(), timeout: attach.duration)
+        let answer = try await control.members()
+        guard !attach.json else {
+            let members = answer.members.map(Self.json)
+            Terminal.line(
+                JSONValue.object([
+                    ("cluster_name", .string(answer.clusterName)), ("term", .unsigned(answer.term)), ("members", .array(members)),
+                ]).text())
+            return
+        }
+        let rows = answer.members.map { member in
+            let who = member.description
+            return [
+                who.role.name, who.instanceKey.name, member.state, "\(who.generation)", who.host.isEmpty ? "-" : who.host,
+                "\(who.processID)",
+                who.poolBytes == 0 ? "-" : ByteSize.describe(Int(clamping: who.poolBytes)), Self.silence(member.silentMilliseconds),
+                who.address.isEmpty ? (who.socket.isEmpty ? "-" : who.socket) : who.address,
+            ]
+        }
+        let header = ["ROLE", "INSTANCE", "STATE", "LIFE", "HOST", "PID", "POOL", "SILENT", "ADDRESS"]
+        for line in Terminal.table(header: header, rows: rows) { Terminal.line(line) }
+        Terminal.note("cluster \(answer.clusterName), term \(answer.term)")
+    }
+
+    private static func silence(_ milliseconds: UInt64) -> String {
+        Speed(bytes: 0, elapsed: .milliseconds(Int64(clamping: milliseconds))).time
+    }
+
+    private static func json(_ member: MembersAnswer.Member) -> JSONValue {
+        let who = member.description
+        func text(_ text: String) -> JSONValue { text.isEmpty ? .null : .string(text) }
+        return .object([
+            ("role", .string(who.role.name)), ("instance_key", .string(who.instanceKey.name)), ("state", .string(member.state)),
+            ("generation", .unsigned(who.generation.number)), ("host", text(who.host)), ("pid", .unsigned(who.processID)),
+            ("address", text(who.address)), ("bulk_address", text(who.bulkAddress)), ("socket", text(who.socket)),
+            ("sub_cluster", text(who.subCluster)), ("pool_bytes", .unsigned(who.poolBytes)),
+            ("silent_ms", .unsigned(member.silentMilliseconds)),
+        ])
+    }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Fluxon
+import FluxonCore
+import FluxonSystem
+import Glibc
+
+/// `fluxon kv put`
+struct PutCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "put", abstract: "Put a file, or standard input, under a key.",
+        discussion: "A file is read straight into shared memory; a pipe is collected first, since its size is not known.")
+
+    @OptionGroup var key: KeyArgument
+
+    @Option(help: ArgumentHelp("The file with the value; - is standard input.", valueName: "file"))
+    var file = "-"
+
+    @OptionGroup var attach: AttachOptions
+
+    func run() async throws {
+        let input = try FileInput(path: file)
+        let store = try await attach.connect(as: "fluxon kv put")
+        if file == "-", Kernel.isTerminal(STDIN_FILENO) { Terminal.note("reading the value from the terminal; end it with Ctrl-D") }
+        let start = ContinuousClock.now
+        let version: Value.Version
+        let bytes: Int
+        if let count = input.regularByteCount {
+            bytes = count
+            let progress = ProgressBar("put", total: count)
+            version = try await store.put(key.key, count: count, timeout: attach.duration) { memory in
+                try input.read(into: &memory) { progress.advance(to: $0) }
+            }
+            progress.finish()
+        } else {
+            let content = try input.readAll()
+            bytes = content.count
+            version = try await store.put(key.key, content, timeout: attach.duration)
+        }
+        let speed = Speed(bytes: bytes, elapsed: ContinuousClock.now - start)
+        answer(
+            attach.json, "\(key.key): \(ByteSize.describe(bytes)) in \(speed.time), \(speed.rate), version \(version)",
+            [
+                ("key", .string(key.key)), ("bytes", .integer(Int64(bytes))), ("version", .string("\(version)")),
+                ("seconds", .number(speed.seconds)),
+                ("gb_per_s", .number(speed.gigabytesPerSecond)),
+            ])
+    }
+}

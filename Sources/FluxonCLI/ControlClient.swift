@@ -1,0 +1,35 @@
+import FluxonCore
+import FluxonRPC
+import FluxonSystem
+
+/// Questions to a role about itself and its cluster, over the socket that processes attach to.
+struct ControlClient: ~Copyable {
+    private let loop: EventLoop
+    private let client: RPCClient
+    private let timeout: Duration
+
+    /// - Parameter path: A role's socket, or an owner's shared.json.
+    init(path: String, timeout: Duration) throws {
+        self.timeout = timeout
+        var socket = path
+        if path.hasSuffix(".json") {
+            let bytes = try File.readAll(path, limit: SharedDescription.maximumBytes)
+            do { socket = try SharedDescription(decoding: bytes).socket } catch { throw CommandFailure.failed("\(path): \(error)") }
+        }
+        loop = try EventLoop.started(name: "control")
+        client = RPCClient(loop: loop, target: .unix(socket))
+    }
+
+    deinit {
+        client.close()
+        loop.stop()
+    }
+
+    func members() async throws -> MembersAnswer {
+        try MembersAnswer(decoding: await client.unary("/fluxon.v1.Control/Members", [], deadline: timeout))
+    }
+
+    func status() async throws -> StatusAnswer {
+        try StatusAnswer(decoding: await client.unary("/fluxon.v1.Control/Status", [], deadline: timeout))
+    }
+}

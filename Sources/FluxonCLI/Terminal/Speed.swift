@@ -1,0 +1,30 @@
+import FluxonCore
+
+/// How long some bytes took, for eyes and for scripts.
+struct Speed {
+    let seconds: Double
+    let gigabytesPerSecond: Double
+
+    init(bytes: Int, elapsed: Duration) {
+        seconds = max(Double(elapsed.clampedNanoseconds), 1) / 1e9
+        gigabytesPerSecond = Double(bytes) / seconds / 1e9
+    }
+
+    /// `0.3 µs`, `12 ms`, `1.25 s`.
+    var time: String {
+        switch seconds {
+        case ..<1e-3: "\(Self.digits(seconds * 1e6)) µs"
+        case ..<1: "\(Self.digits(seconds * 1e3)) ms"
+        default: "\(Self.digits(seconds)) s"
+        }
+    }
+
+    var rate: String { "\(Self.digits(gigabytesPerSecond)) GB/s" }
+
+    /// About three significant digits.
+    static func digits(_ value: Double) -> String {
+        let scale: Double = value < 10 ? 100 : value < 100 ? 10 : 1
+        let rounded = (value * scale).rounded() / scale
+        return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
+    }
+}
