@@ -66,8 +66,8 @@ let roles: [Target] =
         ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonPool", deque, logging])
 
 let face: [Target] = [
-    library("FluxonMeasure"),
     library("Fluxon", ["FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", deque]),
+    library("FluxonMeasure", ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC"]),
     .executableTarget(
         name: "fluxon", dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonMeasure", arguments],
         path: "Sources/FluxonCLI", swiftSettings: settings),

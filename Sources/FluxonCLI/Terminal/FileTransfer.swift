@@ -15,15 +15,15 @@ struct FileInput: ~Copyable {
 
     /// - Parameter path: `-` is standard input.
     init(path: String) throws {
-        self.path = path == "-" ? "standard input" : path
-        file = path == "-" ? try Descriptor(owning: dup(STDIN_FILENO)) : try File.open(path, .read)
+        let name = path == "-" ? "standard input" : path
+        let file = try path == "-" ? Descriptor(owning: dup(STDIN_FILENO)) : File.open(path, .read)
         var status = stat()
-        guard fstat(file.number, &status) == 0 else {
-            throw CommandFailure.failed("cannot read \(self.path): \(SystemError.message(errno))")
-        }
+        guard fstat(file.number, &status) == 0 else { throw CommandFailure.failed("cannot read \(name): \(SystemError.message(errno))") }
         let kind = status.st_mode & S_IFMT
-        guard kind != S_IFDIR else { throw CommandFailure.failed("\(self.path) is a folder; a value is one file") }
+        guard kind != S_IFDIR else { throw CommandFailure.failed("\(name) is a folder; a value is one file") }
         regularByteCount = kind == S_IFREG && path != "-" ? Int(status.st_size) : nil
+        self.file = file
+        self.path = name
     }
 
     /// Fills `memory` from the file, telling how many bytes are there after each piece.
