@@ -13,6 +13,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 func library(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
@@ -24,7 +25,7 @@ func role(_ name: String, executable: String, _ dependencies: [Target.Dependency
     [
         library(name, dependencies, exclude: ["Main"]),
         .executableTarget(
-            name: executable, dependencies: [.target(name: name), "FluxonCore", logging, arguments],
+            name: executable, dependencies: [.target(name: name), "FluxonCore", "FluxonRole", logging, arguments],
             path: "Sources/\(name)/Main", swiftSettings: settings),
     ]
 }
@@ -45,6 +46,9 @@ let cTargets: [Target] = [
 let mechanisms: [Target] = [
     library("FluxonCore", [.product(name: "Yams", package: "Yams")]),
     library("FluxonSystem", ["CLinux", "FluxonCore", deque, heap]),
+    library(
+        "FluxonRole",
+        ["FluxonCore", "FluxonSystem", logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle")]),
     library("FluxonPool", ["CFluxonPool", "FluxonCore", "FluxonSystem"]),
     library("FluxonRPC", ["CNGHTTP2", "COpenSSL", "FluxonCore", "FluxonSystem", deque, logging]),
     library("FluxonTransfer", ["CFluxonChecksum", "FluxonCore", "FluxonSystem", deque, logging]),
@@ -57,13 +61,13 @@ let mechanisms: [Target] = [
 let roles: [Target] =
     role(
         "FluxonMaster", executable: "fluxon-master",
-        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", deque, heap, logging])
+        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", deque, heap, logging, lifecycle])
     + role(
         "FluxonOwner", executable: "fluxon-owner",
-        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonPool", "FluxonTransfer", deque, heap, logging])
+        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonPool", "FluxonTransfer", deque, heap, logging, lifecycle])
     + role(
         "FluxonExternal", executable: "fluxon-external",
-        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonPool", deque, logging])
+        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonPool", deque, logging, lifecycle])
 
 let face: [Target] = [
     library("Fluxon", ["FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", deque]),
@@ -117,6 +121,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),

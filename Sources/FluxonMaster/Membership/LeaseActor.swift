@@ -1,0 +1,95 @@
+package import FluxonCore
+package import FluxonEtcd
+package import FluxonSystem
+package import Logging
+
+/// Holds the right to lead: wins the election, renews the authority every second (CONSISTENCY G1), writes the roster under its
+/// guard (G3). The owners' validity leases are granted by the routing table, since a grant names the invalidations sent before it (L2).
+package actor LeaseActor {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
+
+    private let etcd: EtcdClient
+    private let keyspace: MetadataKeyspace
+    private let election: LeaderElection
+    private let timing: ProtocolTiming
+    private let logger: Logger
+
+    /// TTL of the lease on the leader key: how long after a master's death another may be elected. It survives stalls of a second.
+    package static let leaderLease = Duration.seconds(5)
+
+    package init(loop: EventLoop, etcd: EtcdClient, cluster: String, timing: ProtocolTiming, logger: Logger) {
+        self.loop = loop
+        self.etcd = etcd
+        keyspace = MetadataKeyspace(clusterName: cluster)
+        election = LeaderElection(key: keyspace.leader)
+        self.timing = timing
+        self.logger = logger
+    }
+
+    /// Waits for the leadership, then reads the roster and makes the term's routing table (R5).
+    ///
+    /// - Parameter address: What owners find under the leader key.
+    package func win(
+        cluster: String, address: AttributeLine, onLost: @escaping @Sendable () -> Void
+    ) async throws(EtcdError) -> (leadership: Leadership, table: RoutingTable) {
+        let logger = logger
+        let leadership = try await etcd.campaign(
+            election, value: address.text, ttl: Self.leaderLease, onLost: onLost,
+            onLeader: { leader in
+                logger.info("another master leads", metadata: ["fluxon.leader": "\(String(decoding: leader.value, as: UTF8.self))"])
+            })
+        let electedAt = loop.now
+        let authority = Authority(term: UInt64(leadership.term), electionSent: leadership.sent, timing: timing)
+        let range = try await etcd.list(prefix: keyspace.roster)
+        var roster: [(InstanceKey, RosterEntry)] = []
+        for keyValue in range.keyValues {
+            let name = String(decoding: keyValue.key.dropFirst(keyspace.roster.utf8.count), as: UTF8.self)
+            guard let entry = RosterEntry(parsing: String(decoding: keyValue.value, as: UTF8.self)) else {
+                logger.error(
+                    "a roster entry makes no sense; remove it when no owner has this name", metadata: ["fluxon.instance": "\(name)"])
+                continue
+            }
+            roster.append((InstanceKey(name), entry))
+        }
+        let table = RoutingTable(cluster: cluster, authority: authority, electedAt: electedAt, timing: timing, roster: roster)
+        return (leadership, table)
+    }
+
+    /// Renews the authority until the term is over or the task is cancelled.
+    package func renew(_ leadership: Leadership, routing: RoutingActor) async {
+        while !Task.isCancelled {
+            let sent = loop.now
+            do throws(EtcdError) {
+                let result = try await etcd.transaction(election.guarded(term: leadership.term), timeout: timing.authority)
+                if election.isOver(term: leadership.term, after: result) { return }
+                await routing.confirmedAuthority(sending: sent)
+            } catch {
+                logger.warning("authority not renewed", metadata: ["fluxon.error": "\(error)"])
+            }
+            try? await loop.sleep(until: sent.advanced(by: timing.renewalInterval))
+        }
+    }
+
+    /// Writes one roster entry if this term still leads. False: it does not. Repeats what has an unknown outcome: the same entry
+    /// twice is the same entry.
+    package func write(_ entry: RosterEntry, of owner: InstanceKey, _ leadership: Leadership) async -> Bool {
+        let write = election.guarded(term: leadership.term, [.put(keyspace.rosterEntry(of: owner), entry.text)])
+        while !Task.isCancelled {
+            do throws(EtcdError) {
+                let result = try await etcd.transaction(write, timeout: timing.authority)
+                return result.succeeded
+            } catch {
+                logger.warning("roster not written", metadata: ["fluxon.instance": "\(owner)", "fluxon.error": "\(error)"])
+                try? await loop.sleep(for: .milliseconds(100))
+            }
+        }
+        return false
+    }
+
+    /// Gives the leadership up at once, so that the next master need not wait for the lease to run out.
+    package func resign(_ leadership: Leadership) async {
+        _ = try? await etcd.transaction(election.resignation(term: leadership.term), timeout: .seconds(1))
+        await etcd.letGo(leadership.lease.id)
+    }
+}

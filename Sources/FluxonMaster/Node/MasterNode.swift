@@ -1,0 +1,112 @@
+package import FluxonCore
+internal import FluxonEtcd
+internal import FluxonRPC
+internal import FluxonSystem
+package import Logging
+internal import ServiceLifecycle
+
+/// A master process: campaigns for the leadership, leads while it has it, campaigns again.
+///
+///     etcd ◀── LeaseActor ──(table of the term)──▶ RoutingActor ◀── links of owners, presence of externals
+///
+/// Everything lives on one event loop.
+package final class MasterNode: Service {
+    private let configuration: MasterConfiguration
+    private let logger: Logger
+
+    package init(_ configuration: MasterConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Until graceful shutdown or cancellation; then the leadership is given up at once.
+    package func run() async throws {
+        let loop = try EventLoop.started(name: "master")
+        defer { loop.stop() }
+        try await withTaskExecutorPreference(loop.taskExecutor) {
+            try await cancelWhenGracefulShutdown { try await self.serve(on: loop) }
+        }
+    }
+
+    private func serve(on loop: EventLoop) async throws {
+        let etcd = EtcdClient(loop: loop, options: try EtcdClientOptions(configuration.etcdEndpoints, configuration.etcd))
+        let routing = RoutingActor(loop: loop, cluster: configuration.clusterName, logger: logger)
+        let lease = LeaseActor(
+            loop: loop, etcd: etcd, cluster: configuration.clusterName, timing: configuration.timing, logger: logger)
+        let server = RPCServer(loop: loop)
+        MasterService(routing: routing, instanceKey: configuration.instanceKey).register(on: server)
+        let bound = OnLoop(server)
+        let listen = configuration.listen
+        let address = try await loop.perform { try bound.value.listen(.tcp(host: listen.host, port: listen.port)) }
+        logger.info("master listens", metadata: ["fluxon.address": "\(address)"])
+        await reportReachability(of: etcd)
+        let ending: any Error
+        do { try await campaignForever(lease, routing, advertised: advertised(address)) } catch { ending = error }
+        ServiceNotifier.stopping()
+        try await loop.perform { bound.value.close() }
+        await etcd.close()
+        if !(ending is CancellationError), !Task.isShuttingDownGracefully { throw ending }
+    }
+
+    /// An etcd that is away is waited for, visibly.
+    private func reportReachability(of etcd: EtcdClient) async {
+        ServiceNotifier.status("reaching etcd")
+        do throws(EtcdError) {
+            let status = try await etcd.status()
+            logger.info("etcd answers", metadata: ["fluxon.etcd": "\(status.version)"])
+        } catch {
+            logger.error(
+                "etcd cannot be reached; trying on",
+                metadata: ["fluxon.error": "\(error)", "fluxon.fix": "start it, or correct etcd_endpoints"])
+        }
+    }
+
+    /// What owners are told to connect to.
+    private func advertised(_ bound: SocketAddress) -> AttributeLine {
+        guard case .tcp(let host, let port) = bound else { preconditionFailure("the master listens on TCP alone") }
+        let endpoint = NetworkEndpoint(host: configuration.network.advertise ?? host, port: port)
+        return AttributeLine([
+            ("address", endpoint.authority), ("instance", configuration.instanceKey.name), ("protocol", "\(ProtocolVersion.current)"),
+        ])
+    }
+
+    private func campaignForever(_ lease: LeaseActor, _ routing: RoutingActor, advertised: AttributeLine) async throws -> Never {
+        while true {
+            ServiceNotifier.status("waiting for the leadership")
+            let (losses, loss) = AsyncStream.makeStream(of: Void.self)
+            let (leadership, table) = try await lease.win(
+                cluster: configuration.clusterName, address: advertised, onLost: { loss.yield() })
+            logger.info("leads", metadata: ["fluxon.term": "\(leadership.term)"])
+            await lead(leadership, table, lease, routing, losses: losses)
+            await routing.standDown("this master's term \(leadership.term) is over; find the new leader in etcd")
+            if Task.isCancelled {
+                await lease.resign(leadership)
+                throw CancellationError()
+            }
+            logger.warning("deposed", metadata: ["fluxon.term": "\(leadership.term)"])
+        }
+    }
+
+    /// Returns when the term is over, for whatever reason.
+    private func lead(
+        _ leadership: Leadership, _ table: RoutingTable, _ lease: LeaseActor, _ routing: RoutingActor, losses: AsyncStream<Void>
+    ) async {
+        typealias RosterWrite = (owner: InstanceKey, entry: RosterEntry, done: @Sendable (Bool) -> Void)
+        let (writes, writer) = AsyncStream.makeStream(of: RosterWrite.self)
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        await routing.lead(
+            table, writeRoster: { owner, entry, done in writer.yield((owner, entry, done)) }, onDeposed: { end.yield() })
+        ServiceNotifier.ready()
+        ServiceNotifier.status("leads in term \(leadership.term)")
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await lease.renew(leadership, routing: routing) }
+            group.addTask {
+                for await write in writes { write.done(await lease.write(write.entry, of: write.owner, leadership)) }
+            }
+            group.addTask { for await _ in losses { return } }
+            group.addTask { for await _ in ends { return } }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+}

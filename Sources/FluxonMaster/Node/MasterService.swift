@@ -1,0 +1,47 @@
+package import FluxonCore
+package import FluxonRPC
+internal import FluxonSystem
+
+/// The master's methods (proto/fluxon/v1/control.proto) on the routing actor.
+package struct MasterService {
+    private let routing: RoutingActor
+    private let instanceKey: InstanceKey
+
+    package init(routing: RoutingActor, instanceKey: InstanceKey) {
+        self.routing = routing
+        self.instanceKey = instanceKey
+    }
+
+    package func register(on server: RPCServer) {
+        let routing = routing
+        for path in ["/fluxon.v1.Master/Link", "/fluxon.v1.Master/Presence"] {
+            server.handle(path) { stream in
+                let carried = OnLoop(stream)
+                routing.assumeIsolated { $0.accept(carried.value) }
+            }
+        }
+        server.handle("/fluxon.v1.Master/Directory") { stream in
+            let carried = OnLoop(stream)
+            routing.assumeIsolated { $0.watchDirectory(carried.value) }
+        }
+        server.unaryNow("/fluxon.v1.Control/Members") { _, _ in routing.assumeIsolated { $0.members() }.encoded() }
+        let title = "master \(instanceKey)"
+        server.unaryNow("/fluxon.v1.Control/Status") { _, _ in
+            StatusAnswer(sections: [routing.assumeIsolated { $0.status(title: title) }]).encoded()
+        }
+    }
+}
+
+extension RoutingActor {
+    func status(title: String) -> StatusAnswer.Section {
+        let state = term == 0 ? "standing by" : isOpen ? "leading" : "collecting inventories"
+        return StatusAnswer.Section(
+            title: title,
+            figures: [
+                .init("cluster", cluster), .init("state", state), .init("term", "\(term)"), .init("keys", "\(keyCount)"),
+                .init("members", "\(directory.all.count)"), .init("frames_received", "\(counters.framesReceived)"),
+                .init("messages_received", "\(counters.messagesReceived)"), .init("frames_sent", "\(counters.framesSent)"),
+                .init("removals", "\(counters.removals)"),
+            ])
+    }
+}

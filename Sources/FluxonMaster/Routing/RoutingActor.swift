@@ -1,0 +1,276 @@
+package import FluxonCore
+package import FluxonRPC
+package import FluxonSystem
+package import Logging
+
+/// Gives the routing table time, links and the roster. Lives on the master's loop; links call it there without a hop.
+///
+///     standing by ──lead──▶ leading ──deposed (a guard failed)──▶ standing by: links are closed, a new table comes with the next term
+package actor RoutingActor {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
+
+    /// Writes a roster entry in a guarded transaction. Calls back on the loop: true written, false the guard failed.
+    package typealias RosterWriter =
+        @Sendable (_ owner: InstanceKey, _ entry: RosterEntry, _ done: @escaping @Sendable (Bool) -> Void) -> Void
+
+    let cluster: String
+    private let logger: Logger
+    private var table: RoutingTable?
+    private var writeRoster: RosterWriter?
+    private var onDeposed: (@Sendable () -> Void)?
+    var directory = MemberDirectory()
+    private var streams: [ConnectionID: RPCStream] = [:]
+    private var watchers: [ObjectIdentifier: RPCStream] = [:]
+    private var nextConnection: UInt64 = 1
+    private var timer: (due: BootInstant, timer: LoopTimer)?
+    private var isTurnEndDue = false
+    private var isDirectoryChanged = false
+    private(set) var counters = RoutingCounters()
+
+    package init(loop: EventLoop, cluster: String, logger: Logger) {
+        self.loop = loop
+        self.cluster = cluster
+        self.logger = logger
+    }
+
+    // MARK: Leadership
+
+    package var term: UInt64 { table?.term ?? 0 }
+    package var keyCount: Int { table?.keyCount ?? 0 }
+    /// R8: commits are completed.
+    package var isOpen: Bool { table?.isOpen ?? false }
+
+    /// - Parameter onDeposed: Called on the loop, once, when a guarded write shows that the term is over.
+    package func lead(_ table: RoutingTable, writeRoster: @escaping RosterWriter, onDeposed: @escaping @Sendable () -> Void) {
+        self.table = table
+        self.writeRoster = writeRoster
+        self.onDeposed = onDeposed
+        finishTurn()
+    }
+
+    /// G1: a guarded transaction sent at `sending` succeeded.
+    package func confirmedAuthority(sending: BootInstant) {
+        table?.authority.confirmed(sending: sending)
+        scheduleTurnEnd()
+    }
+
+    /// The term is over, or the master stops. Members connect anew, here or to the next master.
+    package func standDown(_ reason: String) {
+        table?.authority.refused()
+        table = nil
+        writeRoster = nil
+        onDeposed = nil
+        timer?.timer.cancel()
+        timer = nil
+        directory = MemberDirectory()
+        let ended = streams.sorted { $0.key < $1.key }.map(\.value) + Array(watchers.values)
+        streams = [:]
+        watchers = [:]
+        for stream in ended { stream.finish(RPCStatus(.unavailable, reason)) }
+    }
+
+    // MARK: Members
+
+    /// An owner's link or an external's presence: its first message says who it is.
+    package func accept(_ stream: RPCStream) {
+        guard table != nil else { return stream.finish(Self.notLeading) }
+        let connection = ConnectionID(nextConnection)
+        nextConnection += 1
+        stream.onMessage = { [weak self, weak stream] bytes in
+            guard let stream else { return }
+            let carried = OnLoop(stream)
+            self?.assumeIsolated { $0.joined(carried.value, connection, bytes) }
+        }
+    }
+
+    static let notLeading = RPCStatus(.unavailable, "this master does not lead its cluster now; find the leader in etcd and try again")
+
+    private func joined(_ stream: RPCStream, _ connection: ConnectionID, _ bytes: [UInt8]) {
+        guard let table else { return stream.finish(Self.notLeading) }
+        do throws(ProtobufError) {
+            let request = try JoinRequest(decoding: bytes)
+            if let refusal = refusal(of: request) { return stream.finish(refusal) }
+            directory.joined(request.member, on: connection, now: loop.now)
+            streams[connection] = stream
+            isDirectoryChanged = true
+            stream.onEnd = { [weak self] _ in self?.assumeIsolated { $0.left(connection) } }
+            stream.onMessage = { [weak self] bytes in self?.assumeIsolated { $0.received(bytes, on: connection) } }
+            if request.member.role != .owner { stream.send(JoinAnswer(term: table.term).encoded()) }
+            logger.info(
+                "member joined",
+                metadata: ["fluxon.instance": "\(request.member.instanceKey)", "fluxon.role": "\(request.member.role.name)"])
+            scheduleTurnEnd()
+        } catch {
+            stream.finish(
+                RPCStatus(.invalidArgument, "the first message is no join: \(error); speak protocol version \(ProtocolVersion.current)"))
+        }
+    }
+
+    private func refusal(of request: JoinRequest) -> RPCStatus? {
+        guard ProtocolVersion.isSpoken(request.protocolVersion) else {
+            return RPCStatus(
+                .failedPrecondition,
+                "protocol version \(request.protocolVersion) is too far from this master's \(ProtocolVersion.current); update the older side"
+            )
+        }
+        guard request.clusterName == cluster else {
+            return RPCStatus(
+                .failedPrecondition,
+                "cluster_name is '\(request.clusterName)' there and '\(cluster)' at this master; make them equal in the configurations")
+        }
+        if directory.isTaken(request.member, now: loop.now) {
+            return RPCStatus(
+                .alreadyExists, "instance_key '\(request.member.instanceKey)' is in use by another live process; give this one another name"
+            )
+        }
+        return nil
+    }
+
+    private func received(_ bytes: [UInt8], on connection: ConnectionID) {
+        directory.heard(on: connection, now: loop.now)
+        do throws(ProtobufError) {
+            let frame = try OwnerFrame(decoding: bytes)
+            counters.framesReceived += 1
+            counters.messagesReceived += UInt64(frame.messages.count)
+            table?.received(frame, on: connection, now: loop.now)
+            scheduleTurnEnd()
+        } catch {
+            streams[connection]?.finish(RPCStatus(.invalidArgument, "a frame of the link makes no sense: \(error)"))
+        }
+    }
+
+    private func left(_ connection: ConnectionID) {
+        streams[connection] = nil
+        directory.left(connection)
+        isDirectoryChanged = true
+        table?.disconnected(connection, now: loop.now)
+        scheduleTurnEnd()
+    }
+
+    // MARK: Turns
+
+    /// Everything that a turn of the loop brings is worked off first and sent once at its end: group commit (C7).
+    private func scheduleTurnEnd() {
+        guard !isTurnEndDue else { return }
+        isTurnEndDue = true
+        loop.atEndOfTick { [weak self] in self?.assumeIsolated { $0.finishTurn() } }
+    }
+
+    private func finishTurn() {
+        isTurnEndDue = false
+        // A fresh reading after the work (G1): a stop before this line costs the authority, one after it is the network's delay.
+        table?.flush(now: loop.now)
+        for effect in table?.takeEffects() ?? [] { perform(effect) }
+        if isDirectoryChanged { tellWatchers() }
+        armTimer()
+    }
+
+    private func perform(_ effect: RoutingEffect) {
+        switch effect {
+        case .send(let connection, let frame):
+            counters.framesSent += 1
+            if case .welcome(let welcome) = frame.control,
+                directory.numbered(connection, owner: welcome.owner, generation: welcome.generation)
+            {
+                isDirectoryChanged = true
+            }
+            streams[connection]?.send(frame.encoded())
+        case .close(let connection): streams[connection]?.finish(.ok)
+        case .writeRoster(let owner, let entry):
+            writeRoster?(owner, entry) { [weak self] isWritten in
+                self?.assumeIsolated { $0.rosterAnswered(owner, entry, isWritten: isWritten) }
+            }
+        case .note(let note): log(note)
+        }
+    }
+
+    private func rosterAnswered(_ owner: InstanceKey, _ entry: RosterEntry, isWritten: Bool) {
+        guard isWritten else { return deposed() }
+        table?.rosterWritten(owner, entry, now: loop.now)
+        isDirectoryChanged = true
+        scheduleTurnEnd()
+    }
+
+    private func deposed() {
+        table?.authority.refused()
+        onDeposed?()
+        onDeposed = nil
+    }
+
+    private func armTimer() {
+        guard let due = table?.nextTimer else { return }
+        if let timer, timer.due <= due { return }
+        timer?.timer.cancel()
+        timer = (due, loop.schedule(at: due) { [weak self] in self?.assumeIsolated { $0.tick() } })
+    }
+
+    private func tick() {
+        timer = nil
+        table?.tick(now: loop.now)
+        scheduleTurnEnd()
+    }
+
+    private func log(_ note: RoutingNote) {
+        switch note {
+        case .sessionBegan(let session): logger.info("session began", metadata: ["fluxon.session": "\(session)"])
+        case .sessionEnded(let session): logger.info("session ended", metadata: ["fluxon.session": "\(session)"])
+        case .bypassed(let owner): logger.warning("owner bypassed", metadata: ["fluxon.instance": "\(owner)"])
+        case .lost(let owner): logger.warning("owner lost", metadata: ["fluxon.instance": "\(owner)"])
+        case .opened: logger.info("commits are open", metadata: ["fluxon.term": "\(term)"])
+        case .completed: logger.info("inventory is complete", metadata: ["fluxon.term": "\(term)", "fluxon.keys": "\(keyCount)"])
+        case .removed(let key, let version, let cause):
+            counters.removals += 1
+            logger.trace("key removed", metadata: ["fluxon.key": "\(key)", "fluxon.version": "\(version)", "fluxon.cause": "\(cause)"])
+        case .operationCompleted, .exposed: break
+        case .anomaly(let text): logger.error("protocol anomaly", metadata: ["fluxon.detail": "\(text)"])
+        }
+    }
+
+    // MARK: Reports
+
+    /// `Master/Directory`: the whole list now and after each change.
+    package func watchDirectory(_ stream: RPCStream) {
+        guard table != nil else { return stream.finish(Self.notLeading) }
+        let id = ObjectIdentifier(stream)
+        watchers[id] = stream
+        stream.onEnd = { [weak self] _ in self?.assumeIsolated { $0.watchers[id] = nil } }
+        stream.send(members().encoded())
+    }
+
+    private func tellWatchers() {
+        isDirectoryChanged = false
+        guard !watchers.isEmpty else { return }
+        let message = members().encoded()
+        for stream in watchers.values { stream.send(message) }
+    }
+
+    package func members() -> MembersAnswer {
+        let now = loop.now
+        let members = directory.all.map { entry in
+            MembersAnswer.Member(
+                description: entry.description, state: state(of: entry),
+                silentMilliseconds: UInt64(max(0, now.since(entry.lastHeard).clampedNanoseconds / 1_000_000)))
+        }
+        return MembersAnswer(clusterName: cluster, term: term, members: members)
+    }
+
+    private func state(of entry: MemberDirectory.Entry) -> String {
+        guard entry.description.role == .owner else { return "connected" }
+        return switch table?.rosterState(of: entry.description.instanceKey) {
+        case .in: entry.isConnected ? "in" : "silent"
+        case .bypassed: "bypassed"
+        case .lost: "lost"
+        case nil: "joining"
+        }
+    }
+}
+
+/// What a master has done since it started to lead; for `fluxon status`.
+package struct RoutingCounters: Hashable, Sendable {
+    package var framesReceived: UInt64 = 0
+    package var framesSent: UInt64 = 0
+    package var messagesReceived: UInt64 = 0
+    /// Ordered removals that nobody asked for: evictions of last copies, losses.
+    package var removals: UInt64 = 0
+}

@@ -1,0 +1,137 @@
+package import FluxonCore
+internal import FluxonPool
+internal import FluxonRPC
+package import FluxonSystem
+package import FluxonTransfer
+package import Logging
+
+/// Brings (key, version) from a holder into the pool: space, a ticket from the holder, the bytes (CONSISTENCY M1, M4, F3).
+///
+///     start ──extent reserved──▶ asking holder 1 ──granted──▶ transferring ──every byte, every checksum──▶ arrived
+///                                   │ gone, notYet, unreachable        │ path and its retries failed
+///                                   └──▶ asking holder 2 … ◀───────────┘          none left ──▶ failed
+///
+/// On the owner's loop only.
+package final class ReplicaFetcher {
+    private let loop: EventLoop
+    private let transfer: TransferActor
+    private let identity: Asker
+    private let logger: Logger
+    private let driver: ReplicaDriver
+    /// Addresses of holders, as the master's directory has them now.
+    private let member: (OwnerID) -> MemberDescription?
+    private var clients: [String: RPCClient] = [:]
+
+    package init(
+        loop: EventLoop, transfer: TransferActor, identity: Asker, driver: ReplicaDriver, logger: Logger,
+        member: @escaping (OwnerID) -> MemberDescription?
+    ) {
+        self.loop = loop
+        self.transfer = transfer
+        self.identity = identity
+        self.driver = driver
+        self.logger = logger
+        self.member = member
+    }
+
+    package func start(_ request: FetchRequest) {
+        guard let byteCount = Int(exactly: request.byteCount), let extent = driver.allocate(byteCount: byteCount),
+            let destination = driver.pool.bytes(of: extent)
+        else {
+            logger.warning("no room to fetch", metadata: ["fluxon.bytes": "\(request.byteCount)"])
+            return driver.fetched(request, .failed)
+        }
+        let bytes = UnsafeMutableRawBufferPointer(rebasing: destination.prefix(byteCount))
+        ask(Attempt(request: request, extent: extent, destination: Destination(bytes), holders: request.holders[...]))
+    }
+
+    package func close() {
+        for client in clients.values { client.close() }
+        clients = [:]
+    }
+
+    private struct Attempt {
+        let request: FetchRequest
+        let extent: Extent
+        let destination: Destination
+        /// Not asked yet.
+        var holders: ArraySlice<OwnerID>
+    }
+
+    private func ask(_ attempt: Attempt) {
+        var attempt = attempt
+        while let holder = attempt.holders.popFirst() {
+            guard let member = member(holder), let client = client(for: member.address) else { continue }
+            return askTicket(of: member, client) { [weak self] answer in
+                guard let self else { return }
+                if let answer { read(attempt, from: member, answer) } else { ask(attempt) }
+            } request: {
+                TicketRequest(
+                    key: attempt.request.key, version: attempt.request.version, asker: identity.instance,
+                    generation: identity.generation)
+            }
+        }
+        giveUp(attempt)
+    }
+
+    private func askTicket(
+        of member: MemberDescription, _ client: RPCClient, answer: @escaping ((ticket: Ticket, length: UInt64, flags: UInt32)?) -> Void,
+        request: () -> TicketRequest
+    ) {
+        let stream = client.open("/fluxon.v1.Owner/Ticket", deadline: Limits.ticketDeadline)
+        var received: TicketAnswer?
+        stream.onMessage = { bytes in received = try? TicketAnswer(decoding: bytes) }
+        stream.onEnd = { _ in
+            guard case .granted(let bytes, let length, let flags) = received, let ticket = Ticket(bytes: bytes) else { return answer(nil) }
+            answer((ticket, length, flags))
+        }
+        stream.send(request().encoded())
+        stream.halfClose()
+    }
+
+    private func read(_ attempt: Attempt, from member: MemberDescription, _ grant: (ticket: Ticket, length: UInt64, flags: UInt32)) {
+        guard grant.length == attempt.request.byteCount else { return ask(attempt) }
+        let peer = TransferPeer(name: member.instanceKey, addresses: [TCPTransport.name: member.bulkAddress])
+        var order = FluxonTransfer.FetchRequest(
+            peer: peer, ticket: grant.ticket, version: attempt.request.version, range: 0..<grant.length, destination: attempt.destination,
+            deadline: loop.now.advanced(by: Limits.fetchDeadline))
+        order.renew = { [weak self] _, answer in
+            guard let self, let client = client(for: member.address) else { return answer(nil) }
+            askTicket(of: member, client) {
+                answer($0?.ticket)
+            } request: {
+                TicketRequest(
+                    key: attempt.request.key, version: attempt.request.version, asker: identity.instance,
+                    generation: identity.generation)
+            }
+        }
+        let carried = OnLoop((order, attempt, self))
+        transfer.assumeIsolated { transfer in
+            let (order, attempt, fetcher) = carried.value
+            _ = transfer.start(order) { result in fetcher.ended(attempt, grant.flags, result) }
+        }
+    }
+
+    private func ended(_ attempt: Attempt, _ flags: UInt32, _ result: Result<Void, TransferError>) {
+        switch result {
+        case .success:
+            driver.fetched(attempt.request, .arrived(extent: attempt.extent, flags: flags | ReplicaDriver.replicaFlag))
+        case .failure(let error):
+            logger.notice("transfer failed", metadata: ["fluxon.error": "\(error)"])
+            ask(attempt)
+        }
+    }
+
+    private func giveUp(_ attempt: Attempt) {
+        driver.release(attempt.extent)
+        driver.fetched(attempt.request, .failed)
+    }
+
+    private func client(for address: String) -> RPCClient? {
+        if let client = clients[address] { return client }
+        guard let endpoint = try? Endpoint(parsing: address) else { return nil }
+        let client = RPCClient(loop: loop, target: endpoint.address)
+        clients[address] = client
+        return client
+    }
+}

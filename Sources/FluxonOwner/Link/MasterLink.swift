@@ -1,0 +1,171 @@
+package import FluxonCore
+internal import FluxonRPC
+package import FluxonSystem
+package import Logging
+
+/// The owner's connection to whichever master leads: carries frames, follows the leader, connects again.
+///
+///     no leader ──leader key──▶ connecting ──join, hello──▶ linked ──lost──▶ (pause) ──▶ connecting
+///                                   ▲───────────── another leader key ────────┘
+///
+/// On the owner's loop only.
+package final class MasterLink {
+    private let loop: EventLoop
+    private let cluster: String
+    private let member: MemberDescription
+    private let driver: ReplicaDriver
+    private let logger: Logger
+    private var leader: SocketAddress?
+    private(set) var client: RPCClient?
+    private var stream: RPCStream?
+    private var directoryStream: RPCStream?
+    private var retry: LoopTimer?
+    private var failures = 0
+    private var refusedSince: BootInstant?
+    private var isClosed = false
+
+    /// The present members by their numbers, from the master's directory.
+    package private(set) var owners: [OwnerID: MemberDescription] = [:]
+    /// What this owner cannot go on with; called once.
+    package var onFatal: (FluxonError) -> Void = { _ in }
+
+    package init(loop: EventLoop, cluster: String, member: MemberDescription, driver: ReplicaDriver, logger: Logger) {
+        self.loop = loop
+        self.cluster = cluster
+        self.member = member
+        self.driver = driver
+        self.logger = logger
+    }
+
+    package var isLinked: Bool { stream != nil }
+    package var leaderName: String { leader.map { "\($0)" } ?? "none" }
+
+    /// The leader key changed; nil: there is none.
+    package func leaderChanged(to address: SocketAddress?) {
+        guard address != leader, !isClosed else { return }
+        logger.info("leader", metadata: ["fluxon.leader": "\(address.map { "\($0)" } ?? "none")"])
+        leader = address
+        // Without a leader the old one may still act until its authority ends; it stays connected.
+        guard address != nil else { return }
+        disconnect()
+        connect()
+    }
+
+    package func send(_ frame: OwnerFrame) { stream?.send(frame.encoded()) }
+
+    /// The session is over: a new connection begins another.
+    package func reconnect() {
+        disconnect()
+        scheduleConnect()
+    }
+
+    package func close() {
+        isClosed = true
+        disconnect()
+    }
+
+    /// The master does not take this owner.
+    package func refused(_ refusal: LinkRefusal) {
+        switch refusal.reason {
+        case .clusterMismatch: onFatal(FluxonError(.clusterMismatch, refusal.message + "; make cluster_name equal in both configurations"))
+        case .superseded:
+            onFatal(FluxonError(.alreadyInUse, refusal.message + "; give one of the two another instance_key"))
+        case .protocolViolation: onFatal(FluxonError(.protocolViolation, refusal.message))
+        case .oldTerm, .notYet:
+            logger.notice("not taken yet", metadata: ["fluxon.reason": "\(refusal.message)"])
+            reconnect()
+        }
+    }
+
+    // MARK: The connection
+
+    private func connect() {
+        guard let leader, !isClosed, stream == nil else { return }
+        retry?.cancel()
+        let client = RPCClient(loop: loop, target: leader)
+        self.client = client
+        let stream = client.openWithoutDeadline("/fluxon.v1.Master/Link", waitsForConnection: true)
+        self.stream = stream
+        stream.onMessage = { [weak self] bytes in self?.received(bytes) }
+        stream.onEnd = { [weak self] status in self?.ended(status) }
+        stream.send(JoinRequest(clusterName: cluster, member: member).encoded())
+        watchDirectory(client)
+        driver.connected()
+    }
+
+    private func watchDirectory(_ client: RPCClient) {
+        let directory = client.openWithoutDeadline("/fluxon.v1.Master/Directory", waitsForConnection: true)
+        directoryStream = directory
+        directory.onMessage = { [weak self] bytes in
+            guard let answer = try? MembersAnswer(decoding: bytes) else { return }
+            self?.learn(answer)
+        }
+        directory.send([])
+        directory.halfClose()
+    }
+
+    private func learn(_ answer: MembersAnswer) {
+        owners = [:]
+        for member in answer.members where member.description.role == .owner {
+            guard let number = UInt32(exactly: member.description.ownerNumber), number > 0 else { continue }
+            owners[OwnerID(number)] = member.description
+        }
+    }
+
+    private func received(_ bytes: [UInt8]) {
+        do throws(ProtobufError) {
+            let frame = try MasterFrame(decoding: bytes)
+            failures = 0
+            refusedSince = nil
+            driver.received(frame)
+        } catch {
+            logger.error("a frame of the master makes no sense", metadata: ["fluxon.error": "\(error)"])
+            reconnect()
+        }
+    }
+
+    private func ended(_ status: RPCStatus) {
+        stream = nil
+        disconnect()
+        switch status.code {
+        case .failedPrecondition: return onFatal(FluxonError(.clusterMismatch, status.message))
+        case .alreadyExists where isRefusedForLong:
+            return onFatal(FluxonError(.alreadyInUse, status.message))
+        default: break
+        }
+        logger.notice("link to the master lost", metadata: ["fluxon.status": "\(status)", "fluxon.leader": "\(leaderName)"])
+        scheduleConnect()
+    }
+
+    /// A restarted owner may be faster than the master's notice that its last connection is gone.
+    private var isRefusedForLong: Bool {
+        guard let since = refusedSince else {
+            refusedSince = loop.now
+            return false
+        }
+        return loop.now.since(since) > Self.refusalPatience
+    }
+
+    private static let refusalPatience = Duration.seconds(8)
+
+    private func disconnect() {
+        let stream = stream
+        self.stream = nil
+        stream?.onEnd = nil
+        stream?.cancel()
+        directoryStream?.cancel()
+        directoryStream = nil
+        client?.close()
+        client = nil
+        retry?.cancel()
+        driver.disconnected()
+    }
+
+    private func scheduleConnect() {
+        guard !isClosed else { return }
+        failures += 1
+        let pause = min(Duration.milliseconds(20 << min(failures, 6)), .seconds(1))
+        retry?.cancel()
+        retry = loop.schedule(after: pause) { [weak self] in self?.connect() }
+    }
+}

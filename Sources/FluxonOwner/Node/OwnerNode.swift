@@ -1,0 +1,78 @@
+package import FluxonCore
+internal import FluxonEtcd
+internal import FluxonSystem
+package import Logging
+internal import ServiceLifecycle
+
+/// An owner process: finds the leading master through etcd, serves until it is told to stop or cannot go on.
+package final class OwnerNode: Service {
+    private let configuration: OwnerConfiguration
+    private let logger: Logger
+
+    package init(_ configuration: OwnerConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        let loop = try EventLoop.started(name: "owner")
+        defer { loop.stop() }
+        try await withTaskExecutorPreference(loop.taskExecutor) {
+            try await self.serve(on: loop)
+        }
+    }
+
+    private func serve(on loop: EventLoop) async throws {
+        let etcd = EtcdClient(loop: loop, options: try EtcdClientOptions(configuration.etcdEndpoints, configuration.etcd))
+        let pool = PoolActor(loop: loop, configuration: configuration, logger: logger)
+        let (failures, failure) = AsyncStream.makeStream(of: FluxonError.self)
+        ServiceNotifier.status("preparing the pool")
+        try await pool.start(onReady: { ServiceNotifier.ready() }, onFatal: { failure.yield($0) })
+        ServiceNotifier.status("looking for the master")
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await followLeader(etcd, pool, failures: failures))
+        } catch {
+            result = .failure(error)
+        }
+        ServiceNotifier.stopping()
+        await pool.stop()
+        await etcd.close()
+        try result.get()
+    }
+
+    /// Until graceful shutdown (then it returns) or what this owner cannot go on with (then it throws).
+    private func followLeader(_ etcd: EtcdClient, _ pool: PoolActor, failures: AsyncStream<FluxonError>) async throws {
+        let leaderKey = MetadataKeyspace(clusterName: configuration.clusterName).leader
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await etcd.mirror(.key(leaderKey)) { event in
+                    guard let leader = Self.leader(after: event) else { return }
+                    pool.assumeIsolated { $0.leaderChanged(to: leader.address) }
+                }
+            }
+            group.addTask {
+                for await failure in failures { throw failure }
+            }
+            group.addTask { try await gracefulShutdown() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    /// Nil: the event says nothing about the leader.
+    private static func leader(after event: EtcdMirrorEvent) -> (address: SocketAddress?, Void)? {
+        switch event {
+        case .snapshot(let keyValues, _): (keyValues.first.flatMap { address(in: $0.value) }, ())
+        case .changes(let events, _):
+            events.last.map { ($0.kind == .delete ? nil : address(in: $0.keyValue.value), ()) }
+        }
+    }
+
+    private static func address(in value: [UInt8]) -> SocketAddress? {
+        guard let line = String(validating: value, as: UTF8.self).flatMap(AttributeLine.init(parsing:)), let text = line["address"] else {
+            return nil
+        }
+        return try? Endpoint(parsing: text).address
+    }
+}

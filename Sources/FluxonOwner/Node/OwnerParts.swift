@@ -1,0 +1,157 @@
+internal import FluxonCore
+internal import FluxonPool
+internal import FluxonRPC
+internal import FluxonSystem
+internal import FluxonTransfer
+internal import Glibc
+internal import Logging
+
+/// What an owner consists of, wired. Made, used and stopped on its loop by `PoolActor`.
+final class OwnerParts {
+    private let loop: EventLoop
+    private let configuration: OwnerConfiguration
+    private let logger: Logger
+    private let attestation: FencingAttestation
+    private let epoch: UInt64
+    private let transfer: TransferActor
+    private let driver: ReplicaDriver
+    private let peerServer: RPCServer
+    private let localServer: RPCServer
+    let link: MasterLink
+    private let fetcher: ReplicaFetcher
+    private var service: OwnerService?
+    private var local: LocalService?
+
+    init(
+        loop: EventLoop, configuration: OwnerConfiguration, logger: Logger, onReady: @escaping @Sendable () -> Void,
+        onFatal: @escaping @Sendable (FluxonError) -> Void
+    ) throws {
+        self.loop = loop
+        self.configuration = configuration
+        self.logger = logger
+        let life = UInt64.random(in: 1...UInt64.max)
+        try File.makeDirectories(configuration.sharedFilePath)
+        attestation = try FencingAttestation(folder: configuration.sharedMemoryPath)
+        let opened = try PoolFile.open(
+            folder: configuration.sharedMemoryPath, capacityBytes: configuration.poolBytes, hashSeed: UInt64.random(in: 0...UInt64.max))
+        epoch = opened.epoch
+        let pool = try Pool(opened.storage, epoch: opened.epoch)
+
+        let identity = Asker(instance: configuration.instanceKey, generation: Generation(life))
+        transfer = TransferActor(loop: loop, cluster: configuration.clusterName, owner: identity)
+        let bulk = configuration.network.bulkListen
+        let bulkAddress = try transfer.assumeIsolated { try $0.listen(on: .tcp(host: bulk.host, port: bulk.port)) }
+        peerServer = RPCServer(loop: loop)
+        let address = try peerServer.listen(.tcp(host: bulk.host, port: 0))
+        localServer = RPCServer(loop: loop)
+
+        driver = ReplicaDriver(
+            loop: loop, pool: pool,
+            configuration: ReplicaConfiguration(
+                cluster: configuration.clusterName, instance: configuration.instanceKey, life: life,
+                fenced: opened.attested ? attestation.previous ?? Generation(0) : Generation(0), timing: ProtocolTiming()),
+            logger: logger)
+        let member = Self.member(configuration, life: life, address: address, bulkAddress: bulkAddress)
+        let link = MasterLink(loop: loop, cluster: configuration.clusterName, member: member, driver: driver, logger: logger)
+        self.link = link
+        fetcher = ReplicaFetcher(
+            loop: loop, transfer: transfer, identity: identity, driver: driver, logger: logger, member: { [weak link] in link?.owners[$0] })
+        logger.info(
+            "owner listens",
+            metadata: [
+                "fluxon.address": "\(address)", "fluxon.bulk": "\(bulkAddress)", "fluxon.pool": "\(configuration.poolBytes)",
+                "fluxon.attested": "\(opened.attested)",
+            ])
+        wire(onReady: onReady, onFatal: onFatal)
+    }
+
+    private static func member(
+        _ configuration: OwnerConfiguration, life: UInt64, address: SocketAddress, bulkAddress: SocketAddress
+    ) -> MemberDescription {
+        var member = MemberDescription(role: .owner, instanceKey: configuration.instanceKey)
+        member.incarnation = String(life, radix: 16)
+        member.address = advertised(address, configuration)
+        member.bulkAddress = advertised(bulkAddress, configuration)
+        member.socket = configuration.socketPath
+        member.host = HostName.current
+        member.processID = UInt64(getpid())
+        member.poolBytes = UInt64(configuration.poolBytes)
+        member.subCluster = configuration.subCluster ?? ""
+        return member
+    }
+
+    private static func advertised(_ bound: SocketAddress, _ configuration: OwnerConfiguration) -> String {
+        guard case .tcp(let host, let port) = bound else { return "\(bound)" }
+        return NetworkEndpoint(host: configuration.network.advertise ?? host, port: port).authority
+    }
+
+    private func wire(onReady: @escaping @Sendable () -> Void, onFatal: @escaping @Sendable (FluxonError) -> Void) {
+        let link = link
+        let fetcher = fetcher
+        driver.send = { [weak link] in link?.send($0) }
+        driver.reconnect = { [weak link] in link?.reconnect() }
+        driver.refused = { [weak link] in link?.refused($0) }
+        driver.startFetch = { [weak fetcher] in fetcher?.start($0) }
+        driver.onWelcome = { [weak self] generation in
+            guard let self else { return }
+            do { try welcomed(generation, onReady: onReady) } catch let error as FluxonError { onFatal(error) } catch {
+                onFatal(FluxonError(.system, "the owner cannot open its socket: \(error)"))
+            }
+        }
+        link.onFatal = onFatal
+        let service = OwnerService(driver: driver, link: link, transfer: transfer) { [weak self] in
+            self?.status ?? StatusAnswer.Section(title: "owner", figures: [])
+        }
+        service.registerControl(on: peerServer)
+        service.registerPeers(on: peerServer)
+        service.registerControl(on: localServer)
+        self.service = service
+    }
+
+    /// A master counts this process as an owner: now processes may attach.
+    private func welcomed(_ generation: Generation, onReady: @Sendable () -> Void) throws {
+        try attestation.record(generation)
+        guard local == nil else { return }
+        let identity = LocalIdentity(clusterName: configuration.clusterName, owner: configuration.instanceKey, generation: generation)
+        let local = LocalService(loop: loop, server: localServer, pool: driver.pool, backend: driver, identity: identity)
+        try local.listen(path: configuration.socketPath)
+        self.local = local
+        let shared = SharedDescription(
+            clusterName: configuration.clusterName, subCluster: configuration.subCluster, owner: configuration.instanceKey, epoch: epoch,
+            pool: configuration.poolPath, indexSlots: UInt64(driver.pool.indexSlots), socket: configuration.socketPath,
+            etcdEndpoints: configuration.etcdEndpoints.map(\.description))
+        try File.replace(configuration.sharedDescriptionPath, with: shared.encoded())
+        onReady()
+    }
+
+    func stop() {
+        local?.close()
+        try? File.remove(configuration.sharedDescriptionPath)
+        link.close()
+        fetcher.close()
+        peerServer.close()
+        localServer.close()
+        transfer.assumeIsolated { $0.close() }
+        driver.pool.fence()
+    }
+
+    // MARK: Status
+
+    private var status: StatusAnswer.Section {
+        let statistics = driver.pool.statistics
+        let counters = driver.counters
+        let isValid = driver.table.isValid(now: loop.now)
+        return StatusAnswer.Section(
+            title: "owner \(configuration.instanceKey)",
+            figures: [
+                .init("cluster", configuration.clusterName), .init("state", isValid ? "valid" : "not valid"),
+                .init("term", "\(driver.table.term)"), .init("generation", "\(driver.table.generation)"),
+                .init("leader", link.leaderName), .init("linked", "\(link.isLinked)"),
+                .init("pool_bytes", "\(statistics.capacityBytes)"), .init("live_bytes", "\(statistics.liveBytes)"),
+                .init("unassigned_bytes", "\(statistics.unassignedBytes)"), .init("keys", "\(statistics.publishedEntries)"),
+                .init("retired", "\(statistics.retiredEntries)"), .init("processes", "\(statistics.attachedProcesses)"),
+                .init("commits", "\(counters.commits)"), .init("misses", "\(counters.reads)"), .init("fetches", "\(counters.fetches)"),
+                .init("fetches_failed", "\(counters.fetchesFailed)"), .init("evictions", "\(counters.evictions)"),
+            ])
+    }
+}

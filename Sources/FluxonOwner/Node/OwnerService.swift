@@ -1,0 +1,104 @@
+package import FluxonCore
+internal import FluxonPool
+package import FluxonRPC
+internal import FluxonSystem
+package import FluxonTransfer
+
+/// An owner's methods for other owners and for tools (proto/fluxon/v1/control.proto). On the owner's loop only.
+package final class OwnerService {
+    private let driver: ReplicaDriver
+    private let link: MasterLink
+    private let transfer: TransferActor
+    private let statusSection: () -> StatusAnswer.Section
+
+    package init(driver: ReplicaDriver, link: MasterLink, transfer: TransferActor, statusSection: @escaping () -> StatusAnswer.Section) {
+        self.driver = driver
+        self.link = link
+        self.transfer = transfer
+        self.statusSection = statusSection
+    }
+
+    /// On the owner's address and on its socket.
+    package func registerControl(on server: RPCServer) {
+        server.handle("/fluxon.v1.Control/Members") { [weak self] stream in self?.forward(stream, "/fluxon.v1.Control/Members") { $0 } }
+        server.handle("/fluxon.v1.Control/Status") { [weak self] stream in
+            self?.forward(stream, "/fluxon.v1.Control/Status", orElse: self?.ownStatus(master: nil)) { bytes in
+                self?.ownStatus(master: try? StatusAnswer(decoding: bytes)) ?? bytes
+            }
+        }
+    }
+
+    /// On the owner's address alone.
+    package func registerPeers(on server: RPCServer) {
+        server.unaryNow("/fluxon.v1.Owner/Ticket") { [weak self] bytes, _ throws(RPCError) in
+            guard let self else { throw RPCError(.unavailable, "this owner is stopping") }
+            return try ticket(bytes)
+        }
+    }
+
+    // MARK: Tickets
+
+    private func ticket(_ bytes: [UInt8]) throws(RPCError) -> [UInt8] {
+        let request: TicketRequest
+        do { request = try TicketRequest(decoding: bytes) } catch {
+            throw RPCError(.invalidArgument, "the request for a ticket makes no sense: \(error)")
+        }
+        switch driver.source(request.key, request.version) {
+        case .gone: return TicketAnswer.gone.encoded()
+        case .notYet: return TicketAnswer.notYet.encoded()
+        case .copy(let copy): return try issue(copy, request)
+        }
+    }
+
+    /// The copy's reference is the ticket's until nobody can read under it any more (M6).
+    private func issue(_ copy: StoredCopy<Extent>, _ request: TicketRequest) throws(RPCError) -> [UInt8] {
+        guard let bytes = driver.pool.bytes(of: copy.extent), let byteCount = Int(exactly: copy.byteCount), byteCount <= bytes.count else {
+            driver.release(copy.extent)
+            return TicketAnswer.gone.encoded()
+        }
+        let source = SourceBytes(UnsafeRawBufferPointer(rebasing: bytes.prefix(byteCount)))
+        let asker = Asker(instance: request.asker, generation: request.generation)
+        let driver = driver
+        do {
+            let release = OnLoop({ driver.release(copy.extent) })
+            let ticket = try transfer.assumeIsolated { transfer in
+                try transfer.issueTicket(to: asker, version: request.version, bytes: source, release: release.value)
+            }
+            let flags = copy.flags & ~ReplicaDriver.replicaFlag
+            return TicketAnswer.granted(ticket: ticket.bytes, length: copy.byteCount, flags: flags).encoded()
+        } catch {
+            driver.release(copy.extent)
+            throw RPCError(.resourceExhausted, "no ticket for \(request.asker): \(error)")
+        }
+    }
+
+    // MARK: Tools
+
+    /// Asks the master for what a tool wants to know.
+    ///
+    /// - Parameter orElse: The answer when the master cannot be asked; nil: its error is the answer.
+    private func forward(_ stream: RPCStream, _ path: String, orElse: [UInt8]? = nil, _ convert: @escaping ([UInt8]) -> [UInt8]) {
+        guard let client = link.client else {
+            if let orElse {
+                stream.send(orElse)
+                return stream.finish(.ok)
+            }
+            return stream.finish(RPCStatus(.unavailable, "this owner knows no master (leader: \(link.leaderName)); start fluxon-master"))
+        }
+        let call = client.open(path, deadline: .seconds(2))
+        var answer: [UInt8]?
+        call.onMessage = { answer = $0 }
+        call.onEnd = { status in
+            guard let bytes = answer.map(convert) ?? orElse else { return stream.finish(status) }
+            stream.send(bytes)
+            stream.finish(.ok)
+        }
+        stream.onEnd = { [weak call] _ in call?.cancel() }
+        call.send([])
+        call.halfClose()
+    }
+
+    private func ownStatus(master: StatusAnswer?) -> [UInt8] {
+        StatusAnswer(sections: [statusSection()] + (master?.sections ?? [])).encoded()
+    }
+}

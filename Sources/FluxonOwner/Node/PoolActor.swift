@@ -1,0 +1,48 @@
+package import FluxonCore
+internal import FluxonEtcd
+internal import FluxonPool
+internal import FluxonRPC
+package import FluxonSystem
+internal import FluxonTransfer
+package import Logging
+
+/// The isolation of everything that touches an owner's pool: the pool itself, the rules of its copies, its processes, its link.
+///
+///     processes ─▶ LocalService ─▶ ReplicaDriver(ReplicaTable, Pool) ─▶ MasterLink ─▶ master
+///                                        │ ▲
+///                                        ▼ │ bytes
+///                                  ReplicaFetcher ─▶ TransferActor ═══ other owners
+///
+/// They are plain objects on one event loop and call each other without a hop.
+package actor PoolActor {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
+
+    private let configuration: OwnerConfiguration
+    private let logger: Logger
+    private var parts: OwnerParts?
+
+    package init(loop: EventLoop, configuration: OwnerConfiguration, logger: Logger) {
+        self.loop = loop
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Makes the pool, listens, waits for a master.
+    ///
+    /// - Parameters:
+    ///   - onReady: Called once, when a master has taken this owner and processes may attach.
+    ///   - onFatal: Called once, with what this owner cannot go on with.
+    package func start(onReady: @escaping @Sendable () -> Void, onFatal: @escaping @Sendable (FluxonError) -> Void) throws {
+        parts = try OwnerParts(loop: loop, configuration: configuration, logger: logger, onReady: onReady, onFatal: onFatal)
+    }
+
+    /// The leader key changed.
+    package func leaderChanged(to address: SocketAddress?) { parts?.link.leaderChanged(to: address) }
+
+    /// Ends the pool for its readers and closes everything.
+    package func stop() {
+        parts?.stop()
+        parts = nil
+    }
+}

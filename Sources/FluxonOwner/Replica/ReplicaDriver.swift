@@ -1,0 +1,255 @@
+package import FluxonCore
+package import FluxonPool
+package import FluxonSystem
+package import Logging
+
+/// Gives the replica table time, the pool, the link, and the fetches. On the owner's loop only, inside `PoolActor`.
+///
+///     LocalService ──commit, look──▶ ReplicaDriver ──frames──▶ MasterLink
+///                                        │  ▲
+///                             startFetch ▼  │ arrived, failed
+///                                     ReplicaFetcher
+///
+/// Everything that a turn of the loop brings is worked off first; what it causes is sent once, at the turn's end (C7).
+package final class ReplicaDriver {
+    private let loop: EventLoop
+    package let pool: Pool
+    private let logger: Logger
+    package private(set) var table: ReplicaTable<PoolCopies>
+    private var readAnswers: [WaiterID: (key: Key, answer: (LocalFinding) -> Void)] = [:]
+    private var commitAnswers: [OperationToken: (LocalResult) -> Void] = [:]
+    private var timer: (due: BootInstant, timer: LoopTimer)?
+    private var isTurnEndDue = false
+    package private(set) var counters = ReplicaCounters()
+
+    // Where effects go; set once before the first event.
+    package var send: (OwnerFrame) -> Void = { _ in }
+    package var reconnect: () -> Void = {}
+    package var refused: (LinkRefusal) -> Void = { _ in }
+    package var startFetch: (FetchRequest) -> Void = { _ in }
+    /// The master has answered a hello with a welcome for a new session.
+    package var onWelcome: (Generation) -> Void = { _ in }
+
+    package init(loop: EventLoop, pool: Pool, configuration: ReplicaConfiguration, logger: Logger) {
+        self.loop = loop
+        self.pool = pool
+        self.logger = logger
+        table = ReplicaTable(store: PoolCopies(pool), configuration: configuration)
+    }
+
+    // MARK: The link
+
+    package func connected() {
+        table.connected(now: loop.now)
+        scheduleTurnEnd()
+    }
+
+    package func disconnected() {
+        table.disconnected(now: loop.now)
+        scheduleTurnEnd()
+    }
+
+    package func received(_ frame: MasterFrame) {
+        counters.framesReceived += 1
+        let generation = table.generation
+        table.received(frame, now: loop.now)
+        if table.generation != generation { onWelcome(table.generation) }
+        scheduleTurnEnd()
+    }
+
+    // MARK: Fetches and sources
+
+    package func fetched(_ request: FetchRequest, _ result: FetchResult<Extent>) {
+        switch result {
+        case .arrived: counters.fetches += 1
+        case .failed: counters.fetchesFailed += 1
+        }
+        table.fetched(request.fetch, request, result, now: loop.now)
+        scheduleTurnEnd()
+    }
+
+    /// Another owner asks for the bytes of (key, version); with `.copy` goes one reference.
+    package func source(_ key: Key, _ version: Version) -> SourceAnswer<Extent> {
+        defer { scheduleTurnEnd() }
+        return table.source(key, version)
+    }
+
+    /// An extent for bytes that come from elsewhere; evicts to make room. Nil when there is none to be had.
+    package func allocate(byteCount: Int) -> Extent? {
+        for _ in 0..<Self.evictionRounds {
+            if let extent = try? pool.allocate(byteCount, tenant: .owner) { return extent }
+            guard makeRoom(byteCount: byteCount, for: .owner) else { return nil }
+        }
+        return nil
+    }
+
+    /// Marks what was fetched from another owner, in the flags of this owner's copy: the only copies that make room for others.
+    package static let replicaFlag: UInt32 = 1 << 31
+
+    /// Each round frees at least the bytes asked for; more rounds are needed only where they lie scattered.
+    private static let evictionRounds = 64
+
+    // MARK: Turns
+
+    private func scheduleTurnEnd() {
+        guard !isTurnEndDue else { return }
+        isTurnEndDue = true
+        loop.atEndOfTick { [weak self] in self?.finishTurn() }
+    }
+
+    private func finishTurn() {
+        isTurnEndDue = false
+        table.flush(now: loop.now)
+        for effect in table.takeEffects() { perform(effect) }
+        armTimer()
+    }
+
+    private func perform(_ effect: ReplicaEffect<Extent>) {
+        switch effect {
+        case .send(let frame):
+            counters.framesSent += 1
+            send(frame)
+        case .startFetch(let request): startFetch(request)
+        case .answerGet(let waiter, let answer): self.answer(waiter, answer)
+        case .answerCommit(let token, let answer): commitAnswers.removeValue(forKey: token)?(Self.result(of: answer))
+        case .refused(let refusal): refused(refusal)
+        case .reconnect: reconnect()
+        }
+    }
+
+    private func armTimer() {
+        guard let due = table.nextTimer else { return }
+        if let timer, timer.due <= due { return }
+        timer?.timer.cancel()
+        timer = (due, loop.schedule(at: due) { [weak self] in self?.tick() })
+    }
+
+    private func tick() {
+        timer = nil
+        table.tick(now: loop.now)
+        // Entries that a reader held at their retirement become free without anybody's doing.
+        if pool.retiredCount > 0 { pool.collect() }
+        scheduleTurnEnd()
+    }
+
+    // MARK: Answers
+
+    private func answer(_ waiter: WaiterID, _ answer: GetAnswer<Extent>) {
+        let read = readAnswers.removeValue(forKey: waiter)
+        switch answer {
+        case .value(let copy, let isPublished):
+            guard let read else { return release(copy.extent) }
+            read.answer(finding(read.key, copy, isPublished: isPublished))
+        case .metadata(let version, let byteCount): read?.answer(.described(length: byteCount, version: version))
+        case .absent: read?.answer(.absent)
+        case .failed(let code): read?.answer(.failed(Self.error(code, key: read?.key)))
+        }
+    }
+
+    /// Consumes the answer's reference: the entry has its own, an unlisted entry takes it over.
+    private func finding(_ key: Key, _ copy: StoredCopy<Extent>, isPublished: Bool) -> LocalFinding {
+        if isPublished, let published = pool.find(key), published.version == copy.version {
+            release(copy.extent)
+            return .found(published)
+        }
+        do throws(PoolError) {
+            let entry = try pool.makeUnlisted(key, extent: copy.extent, length: copy.byteCount, version: copy.version, flags: copy.flags)
+            return .unlisted(
+                Copy(entry: entry, extent: copy.extent, length: copy.byteCount, version: copy.version, flags: copy.flags))
+        } catch {
+            release(copy.extent)
+            return .failed(FluxonError(.poolExhausted, "the owner has no free entry to hand the value over: \(error)"))
+        }
+    }
+
+    package func release(_ extent: Extent) { table.store.release(extent) }
+
+    private static func result(of answer: CommitAnswer) -> LocalResult {
+        switch answer {
+        case .committed(let version): .committed(version)
+        case .conditionFailed(let version): .conditionFailed(version)
+        case .failed(let code): .failed(code: code.rawValue, message: error(code, key: nil).message)
+        }
+    }
+
+    private static func error(_ code: FluxonError.Code, key: Key?) -> FluxonError {
+        let what = key.map { "the key of \($0.bytes.count) bytes" } ?? "the commit"
+        return switch code {
+        case .notCurrent:
+            FluxonError(
+                code,
+                "this owner's validity ran out and did not return before the deadline: it is cut off from the master, or no master leads; "
+                    + "see `fluxon status`, or read with consistency .local")
+        case .unavailable:
+            FluxonError(code, "\(what) is at an owner that cannot be reached now; try again, see `fluxon members`")
+        case .unknownOutcome:
+            FluxonError(code, "the commit was sent to the master and no answer came before the deadline: it may or may not take effect")
+        case .deadlineExceeded:
+            FluxonError(code, "no answer for \(what) before the deadline; no master leads, or the owner is cut off: see `fluxon status`")
+        default: FluxonError(code, "\(what) failed at the owner")
+        }
+    }
+}
+
+// MARK: Requests of processes
+
+extension ReplicaDriver: LocalBackend {
+    package func commit(_ commit: LocalCommit, answer: @escaping (LocalResult) -> Void) {
+        let value: CommitRequest<Extent>.Value?
+        switch commit.operation {
+        case .put(let extent, let length): value = .init(extent: extent, byteCount: length, flags: 0)
+        case .remove: value = nil
+        }
+        counters.commits += 1
+        commitAnswers[commit.token] = answer
+        let request = CommitRequest(
+            token: commit.token, key: commit.key, value: value, condition: commit.condition, deadline: commit.deadline)
+        if !table.commit(request, now: loop.now), let value { release(value.extent) }
+        scheduleTurnEnd()
+    }
+
+    package func look(_ lookup: LocalLookup, answer: @escaping (LocalFinding) -> Void) {
+        counters.reads += 1
+        let waiter = WaiterID(lookup.number)
+        readAnswers[waiter] = (lookup.key, answer)
+        table.get(
+            GetRequest(
+                waiter: waiter, key: lookup.key, wants: lookup.wish == .bytes ? .value : .metadata,
+                consistency: lookup.isLocal ? .local : .current, deadline: lookup.deadline),
+            now: loop.now)
+        scheduleTurnEnd()
+    }
+
+    package func cancelLookup(_ number: UInt64) {
+        readAnswers[WaiterID(number)] = nil
+        table.cancel(WaiterID(number))
+    }
+
+    package func makeRoom(byteCount: Int, for tenant: Tenant) -> Bool {
+        // Readers may have let go since the last scan.
+        if pool.collect() > 0 { return true }
+        var freed = 0
+        while freed < byteCount, let copy = pool.evictionCandidate(where: { $0.flags & Self.replicaFlag != 0 }) {
+            guard let key = pool.key(of: copy.entry), table.evict(key) else { break }
+            counters.evictions += 1
+            freed += Int(clamping: copy.extent.capacity)
+        }
+        guard freed > 0 else { return false }
+        pool.makeRetirementsVisible()
+        pool.collect()
+        scheduleTurnEnd()
+        return true
+    }
+}
+
+/// What an owner has done since its start; for `fluxon status`.
+package struct ReplicaCounters: Hashable, Sendable {
+    package var commits: UInt64 = 0
+    /// Gets, `exists` and `size` that processes could not answer from shared memory.
+    package var reads: UInt64 = 0
+    package var fetches: UInt64 = 0
+    package var fetchesFailed: UInt64 = 0
+    package var evictions: UInt64 = 0
+    package var framesSent: UInt64 = 0
+    package var framesReceived: UInt64 = 0
+}
