@@ -27,6 +27,50 @@ import Testing
         }
     }
 
+    /// A put of one value is the same put however often it is sent.
+    private func putSurely(_ key: String, _ client: EtcdClient) async throws {
+        for _ in 0..<100 {
+            do {
+                try await client.put(key, "x", timeout: .seconds(20))
+                return
+            } catch {
+                guard error.mayHaveTakenEffect else { throw error }
+            }
+        }
+        Issue.record("\(key) was put 100 times, each time with an unknown outcome")
+    }
+
+    @Test("a cluster loses one member after the other: writes, a lease and a watch go on, and no acknowledged write is lost")
+    func cluster() async throws {
+        try await withLoop { loop in
+            let folder = try TemporaryFolder()
+            let members = try EtcdProcess.cluster(of: 3, folder: folder)
+            defer { members.forEach { $0.kill() } }
+            let client = try await readyClient(members.map(\.endpoint), loop: loop)
+            let changes = Recorder<EtcdWatchEvent>()
+            _ = try await client.watch(.prefix("k/"), from: 1) { changes.record($0) }
+            let lease = try await client.grantLease(ttl: .seconds(5), timeout: .seconds(20)) { Issue.record("the lease was lost") }
+            try await client.put("leased", "1", lease: lease.id, timeout: .seconds(20))
+            var written: [String] = []
+            for member in members {
+                member.kill()
+                for _ in 0..<20 {
+                    let key = "k/\(written.count)"
+                    try await putSurely(key, client)
+                    written.append(key)
+                }
+                try member.start()
+            }
+            let found = try await client.list(prefix: "k/", timeout: .seconds(20)).keyValues
+            #expect(Set(found.map(\.keyText)) == Set(written))
+            var told = Set<String>()
+            while told.count < written.count { told.formUnion(try await changes.changes(1)) }
+            #expect(told == Set(written.map { "put \($0)=x" }))
+            #expect(try await client.get("leased", timeout: .seconds(20)) != nil)
+            await client.close()
+        }
+    }
+
     @Test("a server that stands still costs a read one attempt, not the call")
     func standingStill() async throws {
         try await withLoop { loop in

@@ -23,6 +23,10 @@ package struct WatchCursor: Sendable {
     package private(set) var next: Int64
     private var clusterID: UInt64?
     private var watchID: Int64?
+    /// Streams in a row on which the server was behind what was told.
+    private var timesBehind = 0
+    /// With the pauses between streams about a second and a half.
+    package static let mostTimesBehind = 6
     /// Events of a response whose rest is still to come.
     private var fragments: [WireEvent] = []
 
@@ -60,8 +64,14 @@ package struct WatchCursor: Sendable {
         }
         if response.created {
             watchID = response.watchID
-            // A server that never saw what was told already: it lost its data, or lags behind the others. Reading again settles both.
-            guard next <= response.header.revision + 1 else { return .compacted(revision: response.header.revision) }
+            // A server that never saw what was told already lags behind the others, which passes, or lost its data.
+            guard next <= response.header.revision + 1 else {
+                timesBehind += 1
+                return timesBehind < Self.mostTimesBehind
+                    ? .lost(reason: "the server is at \(response.header.revision), behind \(next)")
+                    : .compacted(revision: response.header.revision)
+            }
+            timesBehind = 0
             // So that a stream that dies before the first event leaves no gap.
             if next == 0 { next = response.header.revision + 1 }
             return .started(revision: response.header.revision)

@@ -60,10 +60,17 @@ import Testing
         #expect(delivered.count == 3)
     }
 
-    @Test("a server that has not seen what was told already counts as one with another history")
+    @Test("a server that has not seen what was told already is left; when it stays so, it counts as one with another history")
     mutating func rolledBack() {
         _ = cursor.request()
         _ = cursor.received(response(revision: 7) { $0.created = true })
+        for _ in 1..<WatchCursor.mostTimesBehind {
+            _ = cursor.request()
+            guard case .lost = cursor.received(response(revision: 6) { $0.created = true }) else {
+                Issue.record("the watch stayed")
+                return
+            }
+        }
         _ = cursor.request()
         #expect(cursor.received(response(revision: 6) { $0.created = true }) == .compacted(revision: 6))
     }

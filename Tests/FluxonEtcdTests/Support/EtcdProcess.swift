@@ -24,6 +24,19 @@ final class EtcdProcess: @unchecked Sendable {
 
     deinit { kill() }
 
+    /// Members of one cluster. They answer once most of them run.
+    static func cluster(of count: Int, folder: TemporaryFolder) throws -> [EtcdProcess] {
+        let peers = try (0..<count).map { ("member\($0)", "http://127.0.0.1:\(try freePort())") }
+        let all = peers.map { "\($0.0)=\($0.1)" }.joined(separator: ",")
+        return try peers.map { name, url in
+            try EtcdProcess(
+                folder: folder,
+                arguments: [
+                    "--name", name, "--listen-peer-urls", url, "--initial-advertise-peer-urls", url, "--initial-cluster", all,
+                ])
+        }
+    }
+
     /// As after a crash: nothing is flushed, nobody is told.
     func kill() {
         guard process.isRunning else { return }
@@ -51,7 +64,7 @@ final class EtcdProcess: @unchecked Sendable {
     }
 
     /// A port that was free a moment ago.
-    private static func freePort() throws -> UInt16 {
+    static func freePort() throws -> UInt16 {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }
         var address = sockaddr_in()
