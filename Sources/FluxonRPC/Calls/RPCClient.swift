@@ -15,6 +15,8 @@ package final class RPCClient: @unchecked Sendable {
     package let target: SocketAddress
     let limits: RPCLimits
     let keepalive: RPCKeepalive?
+    private let tls: TLSContext?
+    private let tlsHost: String
 
     private enum State {
         case idle
@@ -39,7 +41,13 @@ package final class RPCClient: @unchecked Sendable {
     /// The deadline of calls that name none.
     package static let defaultDeadline = Duration.seconds(30)
 
-    package init(loop: EventLoop, target: SocketAddress, limits: RPCLimits = RPCLimits(), keepalive: RPCKeepalive? = RPCKeepalive()) {
+    /// - Parameter tlsHost: what the server's certificate must be for; nil: the target's host.
+    package init(
+        loop: EventLoop, target: SocketAddress, limits: RPCLimits = RPCLimits(), keepalive: RPCKeepalive? = RPCKeepalive(),
+        tls: TLSContext? = nil, tlsHost: String? = nil
+    ) {
+        self.tls = tls
+        self.tlsHost = tlsHost ?? target.host
         self.loop = loop
         self.target = target
         self.limits = limits
@@ -143,7 +151,8 @@ package final class RPCClient: @unchecked Sendable {
         let timeout = stream.deadline.map { max($0.since(loop.now), .nanoseconds(1)) }
         // A fresh call sends its timeout as it was given: the same text each time, which HPACK makes one byte of.
         let isFresh = stream.timeout.map { timeout ?? .zero > $0 - .milliseconds(10) } ?? false
-        return connection.session.open(stream, authority: authority, scheme: "http", timeout: isFresh ? stream.timeout : timeout)
+        return connection.session.open(
+            stream, authority: authority, scheme: tls == nil ? "http" : "https", timeout: isFresh ? stream.timeout : timeout)
     }
 
     private var authority: String {
@@ -174,7 +183,7 @@ package final class RPCClient: @unchecked Sendable {
         do throws(SystemError) {
             connection = try RPCConnection(
                 loop: loop, descriptor: descriptor, role: .client, limits: limits, peer: "\(target)", buffer: buffer,
-                keepalive: isLocal ? nil : keepalive)
+                keepalive: keepalive, tls: tls?.makeSession(host: tlsHost, peer: "\(target)"), isLocal: isLocal)
         } catch {
             return failed(RPCError(.unavailable, "\(target) cannot be used", cause: error))
         }

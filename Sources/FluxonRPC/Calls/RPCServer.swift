@@ -51,19 +51,19 @@ package final class RPCServer: @unchecked Sendable {
 
     // MARK: Connections (loop only)
 
-    /// Listens, and gives back the address with the port that the kernel chose.
-    package func listen(_ address: SocketAddress) throws(SystemError) -> SocketAddress {
+    /// Listens, and gives back the address with the port that the kernel chose. With `tls` all connections there are TLS.
+    package func listen(_ address: SocketAddress, tls: TLSContext? = nil) throws(SystemError) -> SocketAddress {
         let descriptor = try Socket.listen(on: address)
         let number = descriptor.number
         let bound = try Socket.localAddress(of: number)
-        let registration = try loop.register(number, .readable) { [weak self] _ in self?.accept(number) }
+        let registration = try loop.register(number, .readable) { [weak self] _ in self?.accept(number, tls) }
         listeners.append(Listener(descriptor: descriptor, registration: registration, address: bound))
         return bound
     }
 
-    private func accept(_ listener: CInt) {
+    private func accept(_ listener: CInt, _ tls: TLSContext?) {
         do throws(SystemError) {
-            while let descriptor = try Socket.accept(on: listener) { adopt(descriptor, context: nil) }
+            while let descriptor = try Socket.accept(on: listener) { adopt(descriptor, context: nil, tls: tls) }
         } catch {
             // Out of descriptors: the kernel keeps the connection waiting, and the listener stays readable.
             pauseListeners()
@@ -81,7 +81,8 @@ package final class RPCServer: @unchecked Sendable {
     /// Serves an accepted or passed socket. `received`: bytes that were read off it already. Every call gets `context` as its
     /// `connectionContext`. `onClose` comes once, with what ended the connection, or nil when it ended in order.
     package func adopt(
-        _ descriptor: consuming Descriptor, context: AnyObject?, received: [UInt8] = [], onClose: ((RPCError?) -> Void)? = nil
+        _ descriptor: consuming Descriptor, context: AnyObject?, received: [UInt8] = [], tls: TLSContext? = nil,
+        onClose: ((RPCError?) -> Void)? = nil
     ) {
         guard !isDraining else { return }
         let peer = Self.describe(descriptor.number)
@@ -89,14 +90,15 @@ package final class RPCServer: @unchecked Sendable {
         do throws(SystemError) {
             connection = try RPCConnection(
                 loop: loop, descriptor: descriptor, role: .server, limits: limits, peer: peer.name, buffer: buffer,
-                keepalive: peer.isLocal ? nil : keepalive)
+                keepalive: keepalive, tls: tls?.makeSession(host: "", peer: peer.name), isLocal: peer.isLocal)
         } catch {
             onClose?(RPCError(.unavailable, "the connection from \(peer.name) could not be served", cause: error))
             return
         }
         connections[ObjectIdentifier(connection)] = connection
-        connection.session.onRequest = { [weak self] stream in
+        connection.session.onRequest = { [weak self, unowned connection] stream in
             stream.peer = peer.name
+            stream.peerCertificateName = connection.peerName
             stream.connectionContext = context
             self?.dispatch(stream)
         }

@@ -18,7 +18,12 @@ final class RPCConnection {
     private let buffer: ReadBuffer
     private var isFlushScheduled = false
     private var isBlocked = false
+    private var hasReadLastWords = false
+    private let tls: TLSSession?
+    /// With TLS: what goes on the wire.
+    private var encrypted = OutputQueue()
     private var keepalive: Keepalive?
+    private var setupTimer: LoopTimer?
     private var hasActivity = false
     /// A close asked for while nghttp2 was at work.
     private var pendingClose: RPCError??
@@ -27,22 +32,36 @@ final class RPCConnection {
     private static let produceBytes = 1 << 20
     /// Reads before others get their turn.
     private static let readsPerTurn = 16
+    /// Time for TLS and the first SETTINGS of a peer on another machine.
+    private static let setupLimit = Duration.seconds(10)
 
     init(
         loop: EventLoop, descriptor: consuming Descriptor, role: RPCSession.Role, limits: RPCLimits, peer: String, buffer: ReadBuffer,
-        keepalive: RPCKeepalive?
+        keepalive: RPCKeepalive?, tls: TLSSession? = nil, isLocal: Bool
     ) throws(SystemError) {
         self.loop = loop
         self.peer = peer
         self.buffer = buffer
+        self.tls = tls
         session = RPCSession(role: role, limits: limits)
         try descriptor.setNonBlocking()
         let number = descriptor.number
         self.descriptor = consume descriptor
         registration = try loop.register(number, [.readable, .writable, .edgeTriggered]) { [weak self] in self?.ready($0) }
         session.onOutput = { [weak self] in self?.scheduleFlush() }
-        if let keepalive { self.keepalive = Keepalive(keepalive, connection: self) }
+        if !isLocal { watchSetup() }
+        if let keepalive, !isLocal { self.keepalive = Keepalive(keepalive, connection: self) }
         scheduleFlush()
+    }
+
+    /// The common name in the peer's verified certificate, nil without one.
+    var peerName: String? { tls?.peerName }
+
+    private func watchSetup() {
+        setupTimer = loop.schedule(after: Self.setupLimit) { [weak self] in
+            guard let self, !session.isReady else { return }
+            close(RPCError(.unavailable, "\(peer) did not speak HTTP/2 within \(Self.setupLimit); check that the address is a gRPC server"))
+        }
     }
 
     // MARK: Reading
@@ -72,7 +91,8 @@ final class RPCConnection {
                 // A short read has emptied the socket: the next bytes make a new report.
                 if count < buffer.bytes.count, !untilEnd { return }
             case .wouldBlock: return
-            case .ended: return close(RPCError(.unavailable, "\(peer) closed the connection"))
+            case .ended:
+                return close(RPCError(.unavailable, "\(peer) closed the connection\(session.isReady ? "" : " before it spoke HTTP/2")"))
             case .failed(let errno):
                 let cause = SystemError("read from \(peer)", errno: errno)
                 return close(RPCError(.unavailable, "the connection to \(peer) broke", cause: cause))
@@ -82,10 +102,24 @@ final class RPCConnection {
     }
 
     private func deliver(_ bytes: UnsafeRawBufferPointer) {
-        do throws(RPCError) { try session.receive(bytes) } catch { return close(error) }
+        // A TLS handshake or alert where HTTP/2 should begin.
+        if tls == nil, !session.isReady, bytes.count >= 2, bytes[0] == 0x15 || bytes[0] == 0x16, bytes[1] == 3 {
+            return close(RPCError(tls: .needsTLS(peer), peer: peer))
+        }
+        do throws(RPCError) {
+            if let tls {
+                try tls.receive(bytes, buffer: buffer.plain) { plain throws(RPCError) in try session.receive(plain) }
+            } else {
+                try session.receive(bytes)
+            }
+        } catch {
+            sayGoodbye()
+            return close(error)
+        }
         settle()
+        if tls?.isClosed == true { return close(RPCError(.unavailable, "\(peer) closed the connection")) }
         // Answers to frames of the peer (SETTINGS, PING, WINDOW_UPDATE) are made by nghttp2 alone.
-        if !isClosed, session.wantsWrite { scheduleFlush() } else { closeIfOver() }
+        if !isClosed, session.wantsWrite || tls?.isEstablished == false { scheduleFlush() } else { closeIfOver() }
     }
 
     // MARK: Writing
@@ -100,27 +134,60 @@ final class RPCConnection {
     }
 
     private func flush() {
-        while !isClosed, !isBlocked {
-            if session.output.isEmpty {
-                do throws(RPCError) { try session.produce(limit: Self.produceBytes) } catch { return close(error) }
-                settle()
-                if session.output.isEmpty { break }
+        do throws(RPCError) {
+            while !isClosed, !isBlocked {
+                if isWireEmpty {
+                    try fill()
+                    if isClosed || isWireEmpty { break }
+                }
+                write()
             }
-            write()
+        } catch {
+            sayGoodbye()
+            return close(error)
         }
         closeIfOver()
     }
 
+    private var isWireEmpty: Bool { tls == nil ? session.output.isEmpty : encrypted.isEmpty }
+
+    private func fill() throws(RPCError) {
+        if let tls {
+            if !tls.isEstablished { try tls.handshake() }
+            if tls.isEstablished { try session.produce(limit: Self.produceBytes) }
+            try tls.encrypt(&session.output, into: &encrypted)
+        } else {
+            try session.produce(limit: Self.produceBytes)
+        }
+        settle()
+    }
+
+    /// Tries to get the last words of TLS (its alert) or HTTP/2 (its GOAWAY) out before the socket closes.
+    private func sayGoodbye() {
+        guard !isClosed, !isBlocked else { return }
+        if let tls {
+            var nothing = OutputQueue()
+            try? tls.encrypt(&nothing, into: &encrypted)
+        }
+        write()
+    }
+
     private func write() {
         guard let number = descriptor?.number else { return }
-        while !session.output.isEmpty {
-            switch session.output.withFirst({ Socket.send(number, $0) }) {
-            case .moved(let count): session.output.removeFirst(count)
+        while !isWireEmpty {
+            let result = tls == nil ? session.output.withFirst { Socket.send(number, $0) } : encrypted.withFirst { Socket.send(number, $0) }
+            switch result {
+            case .moved(let count): if tls == nil { session.output.removeFirst(count) } else { encrypted.removeFirst(count) }
             case .wouldBlock:
                 isBlocked = true
                 return
             case .ended: return
             case .failed(let errno):
+                // What the peer sent before it closed may say why: it is read first, and ends the connection.
+                if !hasReadLastWords {
+                    hasReadLastWords = true
+                    read(untilEnd: true)
+                }
                 let cause = SystemError("write to \(peer)", errno: errno)
                 return close(RPCError(.unavailable, "the connection to \(peer) broke", cause: cause))
             }
@@ -136,8 +203,13 @@ final class RPCConnection {
             if pendingClose == nil { pendingClose = .some(error) }
             return
         }
+        if error == nil, let tls {
+            tls.close()
+            sayGoodbye()
+        }
         isClosed = true
         keepalive?.stop()
+        setupTimer?.cancel()
         registration?.cancel()
         registration = nil
         descriptor = nil
@@ -156,7 +228,7 @@ final class RPCConnection {
     }
 
     private func closeIfOver() {
-        guard !isClosed, session.isOver, session.output.isEmpty else { return }
+        guard !isClosed, session.isOver, session.output.isEmpty, isWireEmpty else { return }
         close(session.complaint.map { RPCError(.unavailable, "the connection to \(peer) was given up: \($0)") })
     }
 
@@ -170,8 +242,19 @@ final class RPCConnection {
 /// What the connections of one loop read into, one after the other: all of it is taken before the next read.
 final class ReadBuffer {
     let bytes: UnsafeMutableRawBufferPointer
+    /// What TLS decrypts into: it reads from `bytes` meanwhile.
+    var plain: UnsafeMutableRawBufferPointer {
+        if let plainStorage { return plainStorage }
+        let made = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
+        plainStorage = made
+        return made
+    }
+    private var plainStorage: UnsafeMutableRawBufferPointer?
 
     init(byteCount: Int = 256 << 10) { bytes = .allocate(byteCount: byteCount, alignment: 64) }
 
-    deinit { bytes.deallocate() }
+    deinit {
+        bytes.deallocate()
+        plainStorage?.deallocate()
+    }
 }

@@ -16,6 +16,8 @@ package final class RPCStream {
     package var initialMetadata = RPCMetadata()
     /// Who is at the other end of the connection, for messages.
     package internal(set) var peer = ""
+    /// Server with mutual TLS: the common name in the client's verified certificate.
+    package internal(set) var peerCertificateName: String?
     /// What the server was told when it adopted the connection, for example the session of an attached process.
     package internal(set) var connectionContext: AnyObject?
     /// When this call ends by itself.

@@ -1,0 +1,135 @@
+import FluxonCore
+import FluxonRPC
+import FluxonSystem
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct TLSTests {
+    /// A TLS server beside the fixture's cleartext one.
+    private func secured(
+        _ fixture: EchoFixture, _ certificates: TestCertificates, certificate: String = "server", mutual: Bool = true
+    ) async throws -> SocketAddress {
+        let context = try TLSContext.server(
+            TLSConfiguration(
+                certificateChainPath: certificates.path("\(certificate).pem"), privateKeyPath: certificates.path("\(certificate).key"),
+                trustedAuthoritiesPath: mutual ? certificates.path("ca.pem") : nil))
+        return try await fixture.loop.perform { try fixture.server.listen(.tcp(host: "127.0.0.1", port: 0), tls: context) }
+    }
+
+    private func client(
+        _ fixture: EchoFixture, _ target: SocketAddress, _ certificates: TestCertificates, authority: String = "ca",
+        identity: String? = "client",
+        host: String? = nil
+    ) throws -> RPCClient {
+        let context = try TLSContext.client(
+            TLSConfiguration(
+                certificateChainPath: identity.map { certificates.path("\($0).pem") },
+                privateKeyPath: identity.map { certificates.path("\($0).key") },
+                trustedAuthoritiesPath: certificates.path("\(authority).pem")))
+        return RPCClient(loop: fixture.loop, target: target, tls: context, tlsHost: host)
+    }
+
+    private func tlsError(_ client: RPCClient) async -> TLSError? {
+        let error = await #expect(throws: RPCError.self) {
+            try await client.unary("/test.Echo/Unary", [1], deadline: .seconds(10))
+        }
+        #expect(error?.code == .unavailable)
+        return error?.cause as? TLSError
+    }
+
+    @Test("calls of any size pass over mutual TLS, and the server knows the client's name", arguments: [nil, "localhost"])
+    func mutual(host: String?) async throws {
+        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let client = try client(fixture, try await secured(fixture, certificates), certificates, host: host)
+        for count in [0, 1, 20_000, 1 << 20, 16 << 20] {
+            let message = [UInt8](repeating: 3, count: count)
+            #expect(try await client.unary("/test.Echo/Unary", message) == message)
+        }
+        try await fixture.loop.perform {
+            fixture.server.unaryNow("/test.Echo/Name") { _, stream in Array((stream.peerCertificateName ?? "none").utf8) }
+        }
+        #expect(try await client.unary("/test.Echo/Name", []) == Array("client".utf8))
+        let call = await client.call("/test.Echo/Repeat")
+        try await call.send([100] + [UInt8](repeating: 7, count: 99_999))
+        call.halfClose()
+        var bytes = 0
+        while let message = try await call.next() { bytes += message.count }
+        #expect(bytes == 10_000_000)
+    }
+
+    @Test(
+        "a server whose certificate does not fit is refused with the reason",
+        arguments: [
+            ("server", "other-ca", TLSError.Kind.untrusted), ("expired", "ca", .expired), ("elsewhere", "ca", .wrongHost),
+        ])
+    func wrongServer(certificate: String, authority: String, kind: TLSError.Kind) async throws {
+        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let target = try await secured(fixture, certificates, certificate: certificate)
+        let error = await tlsError(try client(fixture, target, certificates, authority: authority))
+        #expect(error?.kind == kind, "\(String(describing: error))")
+        #expect(error?.message.contains("\(target)") == true)
+    }
+
+    @Test("a client without a certificate, or with a stranger's, learns that it was refused", arguments: [nil, "stranger"])
+    func wrongClient(identity: String?) async throws {
+        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let error = await tlsError(try client(fixture, try await secured(fixture, certificates), certificates, identity: identity))
+        #expect(error?.kind == .refusedByPeer, "\(String(describing: error))")
+    }
+
+    @Test("without mutual TLS a client needs no certificate")
+    func serverOnly() async throws {
+        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let client = try client(fixture, try await secured(fixture, certificates, mutual: false), certificates, identity: nil)
+        #expect(try await client.unary("/test.Echo/Unary", [1]) == [1])
+    }
+
+    @Test("a TLS client of a cleartext port is told that the server does not speak TLS")
+    func cleartextServer() async throws {
+        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let error = await tlsError(try client(fixture, fixture.address, certificates))
+        #expect(error?.kind == .notTLS, "\(String(describing: error))")
+    }
+
+    @Test("a cleartext client of a TLS port fails at once and is told what to check")
+    func cleartextClient() async throws {
+        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let client = RPCClient(loop: fixture.loop, target: try await secured(fixture, certificates))
+        let error = await #expect(throws: RPCError.self) { try await client.unary("/test.Echo/Unary", [1]) }
+        #expect(error?.code == .unavailable)
+        #expect((error?.cause as? TLSError)?.kind == .needsTLS, "\(String(describing: error))")
+    }
+
+    @Test("files that are missing, or a key that is another's, are named at once")
+    func files() async throws {
+        let certificates = try await TestCertificates.shared.value
+        let missing = #expect(throws: TLSError.self) {
+            try TLSContext.client(TLSConfiguration(trustedAuthoritiesPath: "/nowhere/ca.pem"))
+        }
+        #expect(missing?.kind == .file)
+        #expect(missing?.message.contains("/nowhere/ca.pem") == true)
+        let mixed = #expect(throws: TLSError.self) {
+            try TLSContext.server(
+                TLSConfiguration(certificateChainPath: certificates.path("server.pem"), privateKeyPath: certificates.path("client.key")))
+        }
+        #expect(mixed?.kind == .file)
+        #expect(throws: TLSError.self) { try TLSContext.server(TLSConfiguration()) }
+    }
+
+    @Test("grpcio's client is served over mutual TLS", arguments: ["unary", "large", "bidirectional"])
+    func grpcioClient(name: String) async throws {
+        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let target = try await secured(fixture, certificates)
+        _ = try await PeerProcess.run(PeerProcess.python, ["\(PeerProcess.peers)/client.py", "\(target)", name, certificates.folder])
+    }
+
+    @Test("grpcio's server is called over mutual TLS")
+    func grpcioServer() async throws {
+        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let process = try PeerProcess(PeerProcess.python, ["\(PeerProcess.peers)/server.py", certificates.folder])
+        let line = try await process.firstLine()
+        let port = try #require(UInt16(line), "server.py said: \(line)")
+        let client = try client(fixture, .tcp(host: "127.0.0.1", port: port), certificates)
+        let message = [UInt8](repeating: 3, count: 1 << 20)
+        #expect(try await client.unary("/test.Echo/Unary", message) == message)
+    }
+}
