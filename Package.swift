@@ -95,7 +95,7 @@ let testTargets: [Target] = [
     tests("FluxonSimulationTests", ["FluxonMaster", "FluxonOwner", "FluxonPool"]),
     tests("FluxonClusterTests", ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd"]),
     tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem"]),
-    tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonSystem"]),
+    tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem"]),
     tests("FluxonTidyTests", []),
 ]
 
