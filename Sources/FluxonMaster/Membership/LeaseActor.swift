@@ -87,6 +87,38 @@ package actor LeaseActor {
         return false
     }
 
+    /// Writes who is connected, under the leader's lease: for people and tools, no rule relies on it.
+    ///
+    /// - Parameter written: What stands in etcd, by member.
+    package func writePresence(_ answer: MembersAnswer, _ written: inout [InstanceKey: String], _ leadership: Leadership) async {
+        var present: [InstanceKey: String] = [:]
+        for member in answer.members {
+            let description = member.description
+            present[description.instanceKey] =
+                AttributeLine([
+                    ("role", description.role.name), ("state", member.state.replacing(" ", with: "-")),
+                    ("generation", "\(description.generation)"), ("address", description.address), ("bulk", description.bulkAddress),
+                    ("host", description.host), ("pid", "\(description.processID)"),
+                ]).text
+        }
+        var operations: [EtcdOperation] = []
+        for (member, text) in present where written[member] != text {
+            operations.append(.put(keyspace.presence(of: member), text, lease: leadership.lease.id))
+        }
+        for member in written.keys where present[member] == nil { operations.append(.delete(keyspace.presence(of: member))) }
+        // One transaction of etcd takes 128 operations.
+        for start in stride(from: 0, to: operations.count, by: 100) {
+            let part = Array(operations[start..<min(start + 100, operations.count)])
+            do throws(EtcdError) {
+                _ = try await etcd.transaction(election.guarded(term: leadership.term, part), timeout: timing.authority)
+            } catch {
+                logger.notice("presence not written", metadata: ["fluxon.error": "\(error)"])
+                return
+            }
+        }
+        written = present
+    }
+
     /// Gives the leadership up at once, so that the next master need not wait for the lease to run out.
     package func resign(_ leadership: Leadership) async {
         _ = try? await etcd.transaction(election.resignation(term: leadership.term), timeout: .seconds(1))

@@ -1,7 +1,9 @@
 package import FluxonCore
 internal import FluxonEtcd
+internal import FluxonEtcdEmbedded
 internal import FluxonRPC
 internal import FluxonSystem
+internal import Glibc
 package import Logging
 internal import ServiceLifecycle
 
@@ -29,22 +31,26 @@ package final class MasterNode: Service {
     }
 
     private func serve(on loop: EventLoop) async throws {
-        let etcd = EtcdClient(loop: loop, options: try EtcdClientOptions(configuration.etcdEndpoints, configuration.etcd))
-        let routing = RoutingActor(loop: loop, cluster: configuration.clusterName, logger: logger)
-        let lease = LeaseActor(
-            loop: loop, etcd: etcd, cluster: configuration.clusterName, timing: configuration.timing, logger: logger)
+        let embedded = try await serveMetadata()
+        let etcd = EtcdClient(
+            loop: loop, options: try EtcdClientOptions(endpoints: configuration.etcdEndpoints, access: configuration.etcd))
         let server = RPCServer(loop: loop)
-        MasterService(routing: routing, instanceKey: configuration.instanceKey).register(on: server)
         let bound = OnLoop(server)
         let listen = configuration.listen
         let address = try await loop.perform { try bound.value.listen(.tcp(host: listen.host, port: listen.port)) }
         logger.info("master listens", metadata: ["fluxon.address": "\(address)"])
+        let routing = RoutingActor(
+            loop: loop, cluster: configuration.clusterName, master: description(advertised: advertised(address)), logger: logger)
+        let lease = LeaseActor(
+            loop: loop, etcd: etcd, cluster: configuration.clusterName, timing: configuration.timing, logger: logger)
+        MasterService(routing: routing, instanceKey: configuration.instanceKey).register(on: server)
         await reportReachability(of: etcd)
         let ending: any Error
         do { try await campaignForever(lease, routing, advertised: advertised(address)) } catch { ending = error }
         ServiceNotifier.stopping()
         try await loop.perform { bound.value.close() }
         await etcd.close()
+        await embedded?.stop()
         if !(ending is CancellationError), !Task.isShuttingDownGracefully { throw ending }
     }
 
@@ -61,21 +67,38 @@ package final class MasterNode: Service {
         }
     }
 
-    /// What owners are told to connect to.
-    private func advertised(_ bound: SocketAddress) -> AttributeLine {
-        guard case .tcp(let host, let port) = bound else { preconditionFailure("the master listens on TCP alone") }
-        let endpoint = NetworkEndpoint(host: configuration.network.advertise ?? host, port: port)
-        return AttributeLine([
-            ("address", endpoint.authority), ("instance", configuration.instanceKey.name), ("protocol", "\(ProtocolVersion.current)"),
-        ])
+    /// The metadata of one machine, from a file of this process, where the configuration asks for that.
+    private func serveMetadata() async throws -> EmbeddedEtcd? {
+        guard let metadata = configuration.embeddedMetadata else { return nil }
+        let (server, address) = try await EmbeddedEtcd.start(
+            path: metadata.path, listen: .tcp(host: metadata.listen.host, port: metadata.listen.port))
+        logger.info("embedded metadata", metadata: ["fluxon.address": "\(address)", "fluxon.file": "\(metadata.path)"])
+        return server
     }
 
-    private func campaignForever(_ lease: LeaseActor, _ routing: RoutingActor, advertised: AttributeLine) async throws -> Never {
+    /// What owners are told to connect to.
+    private func advertised(_ bound: SocketAddress) -> String {
+        guard case .tcp(let host, let port) = bound else { return "\(bound)" }
+        return NetworkEndpoint(host: configuration.network.advertise ?? host, port: port).authority
+    }
+
+    private func description(advertised: String) -> MemberDescription {
+        var member = MemberDescription(role: .master, instanceKey: configuration.instanceKey)
+        member.address = advertised
+        member.host = HostName.current
+        member.processID = UInt64(getpid())
+        return member
+    }
+
+    private func campaignForever(_ lease: LeaseActor, _ routing: RoutingActor, advertised: String) async throws -> Never {
+        let line = AttributeLine([
+            ("address", advertised), ("instance", configuration.instanceKey.name), ("protocol", "\(ProtocolVersion.current)"),
+        ])
         while true {
             ServiceNotifier.status("waiting for the leadership")
             let (losses, loss) = AsyncStream.makeStream(of: Void.self)
             let (leadership, table) = try await lease.win(
-                cluster: configuration.clusterName, address: advertised, onLost: { loss.yield() })
+                cluster: configuration.clusterName, address: line, onLost: { loss.yield() })
             logger.info("leads", metadata: ["fluxon.term": "\(leadership.term)"])
             await lead(leadership, table, lease, routing, losses: losses)
             await routing.standDown("this master's term \(leadership.term) is over; find the new leader in etcd")
@@ -94,14 +117,21 @@ package final class MasterNode: Service {
         typealias RosterWrite = (owner: InstanceKey, entry: RosterEntry, done: @Sendable (Bool) -> Void)
         let (writes, writer) = AsyncStream.makeStream(of: RosterWrite.self)
         let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        // Only the latest list matters.
+        let (lists, list) = AsyncStream.makeStream(of: MembersAnswer.self, bufferingPolicy: .bufferingNewest(1))
         await routing.lead(
-            table, writeRoster: { owner, entry, done in writer.yield((owner, entry, done)) }, onDeposed: { end.yield() })
+            table, writeRoster: { owner, entry, done in writer.yield((owner, entry, done)) }, onDeposed: { end.yield() },
+            onMembers: { list.yield($0) })
         ServiceNotifier.ready()
         ServiceNotifier.status("leads in term \(leadership.term)")
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await lease.renew(leadership, routing: routing) }
             group.addTask {
                 for await write in writes { write.done(await lease.write(write.entry, of: write.owner, leadership)) }
+            }
+            group.addTask {
+                var written: [InstanceKey: String] = [:]
+                for await members in lists { await lease.writePresence(members, &written, leadership) }
             }
             group.addTask { for await _ in losses { return } }
             group.addTask { for await _ in ends { return } }

@@ -15,10 +15,13 @@ package actor RoutingActor {
         @Sendable (_ owner: InstanceKey, _ entry: RosterEntry, _ done: @escaping @Sendable (Bool) -> Void) -> Void
 
     let cluster: String
+    /// This process, as `fluxon members` shows it.
+    private let master: MemberDescription
     private let logger: Logger
     private var table: RoutingTable?
     private var writeRoster: RosterWriter?
     private var onDeposed: (@Sendable () -> Void)?
+    private var onMembers: (@Sendable (MembersAnswer) -> Void)?
     var directory = MemberDirectory()
     private var streams: [ConnectionID: RPCStream] = [:]
     private var watchers: [ObjectIdentifier: RPCStream] = [:]
@@ -28,9 +31,10 @@ package actor RoutingActor {
     private var isDirectoryChanged = false
     private(set) var counters = RoutingCounters()
 
-    package init(loop: EventLoop, cluster: String, logger: Logger) {
+    package init(loop: EventLoop, cluster: String, master: MemberDescription, logger: Logger) {
         self.loop = loop
         self.cluster = cluster
+        self.master = master
         self.logger = logger
     }
 
@@ -41,11 +45,18 @@ package actor RoutingActor {
     /// R8: commits are completed.
     package var isOpen: Bool { table?.isOpen ?? false }
 
-    /// - Parameter onDeposed: Called on the loop, once, when a guarded write shows that the term is over.
-    package func lead(_ table: RoutingTable, writeRoster: @escaping RosterWriter, onDeposed: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - onDeposed: Called on the loop, once, when a guarded write shows that the term is over.
+    ///   - onMembers: Called on the loop with the members now and after each change.
+    package func lead(
+        _ table: RoutingTable, writeRoster: @escaping RosterWriter, onDeposed: @escaping @Sendable () -> Void,
+        onMembers: @escaping @Sendable (MembersAnswer) -> Void
+    ) {
         self.table = table
         self.writeRoster = writeRoster
         self.onDeposed = onDeposed
+        self.onMembers = onMembers
+        isDirectoryChanged = true
         finishTurn()
     }
 
@@ -61,6 +72,7 @@ package actor RoutingActor {
         table = nil
         writeRoster = nil
         onDeposed = nil
+        onMembers = nil
         timer?.timer.cancel()
         timer = nil
         directory = MemberDirectory()
@@ -240,8 +252,9 @@ package actor RoutingActor {
 
     private func tellWatchers() {
         isDirectoryChanged = false
-        guard !watchers.isEmpty else { return }
-        let message = members().encoded()
+        let members = members()
+        onMembers?(members)
+        let message = members.encoded()
         for stream in watchers.values { stream.send(message) }
     }
 
@@ -252,7 +265,8 @@ package actor RoutingActor {
                 description: entry.description, state: state(of: entry),
                 silentMilliseconds: UInt64(max(0, now.since(entry.lastHeard).clampedNanoseconds / 1_000_000)))
         }
-        return MembersAnswer(clusterName: cluster, term: term, members: members)
+        let own = MembersAnswer.Member(description: master, state: table == nil ? "standing by" : "leading", silentMilliseconds: 0)
+        return MembersAnswer(clusterName: cluster, term: term, members: [own] + members)
     }
 
     private func state(of entry: MemberDirectory.Entry) -> String {
