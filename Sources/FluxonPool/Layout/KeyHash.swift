@@ -4,6 +4,8 @@ import CFluxonPool
 struct KeyHash: Hashable {
     let value: UInt64
 
+    init(value: UInt64) { self.value = value }
+
     init(_ key: UnsafeRawBufferPointer, seed: UInt64) {
         guard let base = key.baseAddress else {
             value = 0
