@@ -45,7 +45,9 @@ import Testing
         }
     }
 
-    @Test("random damage to index, entries and changing words: gets and handovers answer something, and touch only the mapping", arguments: 0..<12)
+    @Test(
+        "random damage to index, entries and changing words: gets and handovers answer something, and touch only the mapping",
+        arguments: 0..<12)
     func randomDamage(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let pair = try PoolPair(capacityBytes: 256 << 10)
@@ -68,5 +70,7 @@ import Testing
         #expect(pair.view.heldPins == 0)
     }
 
-    private func longOrShort(_ number: Int) -> String { number % 3 == 0 ? String(repeating: "long ", count: 30) + "\(number)" : "key \(number)" }
+    private func longOrShort(_ number: Int) -> String {
+        number % 3 == 0 ? String(repeating: "long ", count: 30) + "\(number)" : "key \(number)"
+    }
 }

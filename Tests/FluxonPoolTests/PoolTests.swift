@@ -151,7 +151,7 @@ import Testing
     @Test("a put through a write arena is seen by readers")
     func writeArena() throws {
         let pair = try PoolPair()
-        let arena = try WriteArena(pool: pair.pool.storage.file)
+        let arena = try WriteArena(pool: pair.pool.storage.writableFile)
         let extent = try pair.pool.allocate(200_000, tenant: .process(1))
         #expect(arena.bytes(of: extent) == nil)
         for span in pair.pool.takeGrantedSpans(of: 1) { try arena.map(span) }

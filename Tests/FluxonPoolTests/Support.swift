@@ -92,7 +92,34 @@ final class Held {
         }
     }
 
+    var version: Version {
+        switch view {
+        case .some(let view): view.version
+        case .none: Version(term: 0, sequence: 0)
+        }
+    }
+
     init(_ view: consuming PinnedView) { self.view = consume view }
+
+    /// Whether every word of the value is `word`.
+    func isWholly(_ word: UInt64) -> Bool {
+        switch view {
+        case .some(let view):
+            let bytes = view.bytes
+            for offset in stride(from: 0, to: bytes.count, by: 8) where bytes.load(fromByteOffset: offset, as: UInt64.self) != word {
+                return false
+            }
+            return true
+        case .none: return false
+        }
+    }
+
+    var isUsable: Bool {
+        switch view {
+        case .some(let view): view.isUsable
+        case .none: false
+        }
+    }
 
     func drop() { view = nil }
 }

@@ -9,6 +9,7 @@ final class StoreCore: Sendable {
     private let link: OwnerLink
     private let inbox = Mutex(Inbox())
     private let current = Mutex<Attachment?>(nil)
+    private let fork = ForkGuard.current
 
     private struct Inbox {
         var calls: [PendingCall] = []
@@ -18,7 +19,6 @@ final class StoreCore: Sendable {
     }
 
     init(target: AttachTarget, options: Store.Options) throws(FluxonError) {
-        if ForkGuard.shared.isChild { throw Self.forked }
         do {
             loop = try EventLoop.started(name: "fluxon-store")
         } catch {
@@ -28,7 +28,7 @@ final class StoreCore: Sendable {
     }
 
     var attachment: Attachment? { current.withLock { $0 } }
-    var isForkedChild: Bool { ForkGuard.shared.isChild }
+    var isForkedChild: Bool { fork.isChild }
 
     /// Attaches for the first time.
     func start() async throws(FluxonError) {
@@ -43,7 +43,7 @@ final class StoreCore: Sendable {
 
     /// Ends all calls and the thread.
     func close() {
-        if ForkGuard.shared.isChild { return }
+        if fork.isChild { return }
         let wasClosed = inbox.withLock { inbox in
             defer { inbox.isClosed = true }
             return inbox.isClosed

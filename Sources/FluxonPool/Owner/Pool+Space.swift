@@ -99,8 +99,7 @@ extension Pool {
         package let grantedPins: Int
     }
 
-    /// Gives a process a pin segment, and with `canPut` a tenancy of its own. Pass `pool` of the attachment to readers and
-    /// `storage.file` to a process that may put.
+    /// Gives a process a pin segment, and with `canPut` a tenancy of its own and a pool descriptor that can be written through.
     ///
     /// - Throws: `.unknownProcess` when the id is attached already, `.system`.
     package func attach(process: UInt64, canPut: Bool) throws(PoolError) -> Attachment {
@@ -110,7 +109,8 @@ extension Pool {
         attached[process] = segment
         if canPut { allocator.addTenant(.process(process)) }
         return Attachment(
-            pool: canPut ? storage.file : storage.readOnlyFile, pins: segment.file, heat: storage.heatFile, grantedPins: segment.granted)
+            pool: canPut ? storage.writableFile : storage.readOnlyFile, pins: segment.file, heat: storage.heatFile,
+            grantedPins: segment.granted)
     }
 
     /// More pin words for a process (P7); tell it the number, then it may use them.

@@ -2,7 +2,10 @@ package import FluxonSystem
 
 /// The memory of a pool, as its owner holds it: file, mapping, heat bytes.
 package final class PoolStorage {
-    package let file: MemoryFile
+    /// The owner's own: it carries the lock that says "this owner lives" and is never passed on.
+    private let file: MemoryFile
+    /// What processes get that may put.
+    package let writableFile: MemoryFile
     /// What readers get: it cannot be written through, nor reopened for writing by another user.
     package let readOnlyFile: MemoryFile
     package let heatFile: MemoryFile
@@ -15,7 +18,8 @@ package final class PoolStorage {
         self.file = file
         self.geometry = geometry
         if try file.byteCount() != geometry.fileBytes { try file.setByteCount(geometry.fileBytes) }
-        readOnlyFile = try file.reopenedReadOnly()
+        writableFile = try file.reopened(writable: true)
+        readOnlyFile = try file.reopened(writable: false)
         mapping = try SharedMapping(file, byteCount: geometry.fileBytes, writable: true)
         heatFile = try MemoryFile(anonymous: "fluxon-heat", byteCount: geometry.entriesLimit)
         heat = try SharedMapping(heatFile, byteCount: geometry.entriesLimit, writable: true)

@@ -15,7 +15,7 @@ package final class PoolView: @unchecked Sendable {
     private let mapping: SharedMapping
     let heat: SharedMapping
     private let heatBytes: Int
-    private let fork = ForkGuard.shared
+    private let fork = ForkGuard.current
 
     /// How many buckets a get looks at before it leaves the search to the owner.
     static let probeLimit = 8

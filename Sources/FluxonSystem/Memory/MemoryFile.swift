@@ -24,9 +24,9 @@ package final class MemoryFile: Sendable {
     /// The number, to pass on; valid while this object lives.
     package var descriptor: CInt { file.number }
 
-    /// A second descriptor of the same file that cannot be written through.
-    package func reopenedReadOnly() throws(SystemError) -> MemoryFile {
-        MemoryFile(owning: try File.open("/proc/self/fd/\(file.number)", .read), name: name)
+    /// The same file opened again: to pass on without this opening's lock, and without write access unless asked for.
+    package func reopened(writable: Bool) throws(SystemError) -> MemoryFile {
+        MemoryFile(owning: try File.open("/proc/self/fd/\(file.number)", writable ? .readWrite : .read), name: name)
     }
 
     package func byteCount() throws(SystemError) -> Int { Int(clamping: try File.size(file)) }

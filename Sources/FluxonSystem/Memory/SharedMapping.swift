@@ -8,7 +8,7 @@ package final class SharedMapping: @unchecked Sendable {
     // processes may touch them when, is the matter of the layout's atomics, not of this class.
     package let base: UnsafeMutableRawPointer
     package let byteCount: Int
-    private let fork = ForkGuard.shared
+    private let fork = ForkGuard.current
 
     package init(_ file: MemoryFile, byteCount: Int, writable: Bool) throws(SystemError) {
         var address: UnsafeMutableRawPointer?
