@@ -31,6 +31,29 @@ import Testing
         }
     }
 
+    @Test("a candidate that loses its lease while it waits wins with another, and hears of no loss")
+    func lossWhileWaiting() async throws {
+        try await Fixture.with(.embedded) { fixture in
+            let election = election
+            let client = fixture.client
+            let first = try await client.campaign(election, value: "one", ttl: .seconds(60), onLost: {})
+            let others = Recorder<String>()
+            let waiting = Task {
+                try await client.campaign(election, value: "two", ttl: .seconds(2), onLost: { Issue.record("told of a loss") }) {
+                    others.record($0.valueText)
+                }
+            }
+            #expect(try await others.next() == "one")
+            let other = try await readyClient([fixture.endpoint], loop: client.loop)
+            for lease in try await other.leaseIDs() where lease != first.lease.id { try await other.revoke(lease) }
+            try await other.revoke(first.lease.id)
+            let second = try await waiting.value
+            #expect(second.term > first.term)
+            #expect(try await client.get(election.key)?.lease == second.lease.id)
+            await other.close()
+        }
+    }
+
     @Test("a candidate whose answer was lost recognises its own leadership")
     func ownLeadership() async throws {
         try await Fixture.with(.embedded) { fixture in

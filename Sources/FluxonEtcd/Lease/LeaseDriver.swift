@@ -6,7 +6,7 @@ private import SwiftProtobuf
 /// What the client keeps of one lease: the rules, the stream, the timer.
 final class LeaseDriver {
     let id: Int64
-    let onLost: @Sendable () -> Void
+    var onLost: @Sendable () -> Void
     var keeper: LeaseKeeper
     var stream: RPCStream?
     var endpoint: EtcdEndpoint?
@@ -69,6 +69,12 @@ extension EtcdClient {
         guard let driver = leases.removeValue(forKey: lease) else { return }
         driver.timer?.cancel()
         end(driver)
+    }
+
+    /// Has another closure called at the loss of a lease; at once when it is lost already.
+    func onLoss(of lease: Int64, _ body: @escaping @Sendable () -> Void) {
+        guard let driver = leases[lease] else { return body() }
+        driver.onLost = body
     }
 
     /// Until when etcd surely keeps a lease of this client; nil when it is lost or not of this client.

@@ -46,7 +46,7 @@ extension EtcdClient {
     ///
     /// - Parameters:
     ///   - ttl: Of the leader key's lease: how long after a leader's death another election starts.
-    ///   - onLost: As of `grantLease`; called for the winning lease only after this returned.
+    ///   - onLost: As of `grantLease`, for the lease that won; not for those lost while waiting.
     ///   - onLeader: Called on the loop with each other leader that is found.
     /// - Throws: What will not pass by waiting, or `.cancelled`.
     package func campaign(
@@ -54,9 +54,11 @@ extension EtcdClient {
         onLeader: @escaping @Sendable (EtcdKeyValue) -> Void = { _ in }
     ) async throws(EtcdError) -> Leadership {
         while true {
-            let lease = try await patiently { () async throws(EtcdError) in try await self.grantLease(ttl: ttl, onLost: onLost) }
+            let lease = try await patiently { () async throws(EtcdError) in try await self.grantLease(ttl: ttl, onLost: {}) }
             do throws(EtcdError) {
-                return try await campaign(election, value: value, lease: lease, onLeader: onLeader)
+                let leadership = try await campaign(election, value: value, lease: lease, onLeader: onLeader)
+                onLoss(of: lease.id, onLost)
+                return leadership
             } catch  where error.fault == .leaseNotFound {
                 letGo(lease.id)
             } catch {

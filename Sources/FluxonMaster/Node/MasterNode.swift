@@ -102,10 +102,9 @@ package final class MasterNode: Service {
             logger.info("leads", metadata: ["fluxon.term": "\(leadership.term)"])
             await lead(leadership, table, lease, routing, losses: losses)
             await routing.standDown("this master's term \(leadership.term) is over; find the new leader in etcd")
-            if Task.isCancelled {
-                await lease.resign(leadership)
-                throw CancellationError()
-            }
+            // Also when deposed: a lease that is kept alive would keep a key of this master in the way of every campaign.
+            await lease.resign(leadership)
+            if Task.isCancelled { throw CancellationError() }
             logger.warning("deposed", metadata: ["fluxon.term": "\(leadership.term)"])
         }
     }
