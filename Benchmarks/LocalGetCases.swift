@@ -18,6 +18,7 @@ enum LocalGetCases {
         }
     }
 
+    // SAFETY: changed by the measuring thread alone.
     /// Where the sums go, so that no read is optimised away.
     nonisolated(unsafe) private static var consumed = 0
 

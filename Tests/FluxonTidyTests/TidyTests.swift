@@ -1,0 +1,49 @@
+import Testing
+
+/// The house style, applied to every file (EXAMPLES §11).
+@Suite struct TidyTests {
+    static let manifest = SourceFile.all.first { $0.path == "Package.swift" }
+    static let arrows = PackageArrows(manifest: manifest?.lines.joined(separator: "\n") ?? "")
+
+    private func expectNone(_ problems: [String]) {
+        for problem in problems { Issue.record(Comment(rawValue: problem)) }
+    }
+
+    @Test("the files and the arrows of the package are found")
+    func sees() {
+        #expect(SourceFile.swift.count > 100)
+        #expect(Self.arrows.dependencies["FluxonCore"] == ["Yams"])
+        #expect(Self.arrows.dependencies["FluxonPool"] == ["CFluxonPool", "FluxonCore", "FluxonSystem"])
+        #expect(Self.arrows.dependencies["FluxonMaster"]?.isSuperset(of: ["FluxonEtcdEmbedded", "DequeModule", "Logging"]) == true)
+        #expect(Self.arrows.dependencies["FluxonCLI"]?.contains("ArgumentParser") == true)
+        #expect(Self.arrows.dependencies["Main"]?.contains("ArgumentParser") == true)
+    }
+
+    @Test("arrows between modules point down, and each C target has one importer")
+    func layers() { expectNone(TidyRules.arrows(Self.arrows)) }
+
+    @Test("a module imports what Package.swift gives it, not what its dependencies have")
+    func imports() { expectNone(SourceFile.all.filter(\.isSwift).flatMap { TidyRules.imports(of: $0, arrows: Self.arrows) }) }
+
+    @Test("raw memory stays in its modules, and every promise of safety says why")
+    func pointers() { expectNone(SourceFile.swift.flatMap(TidyRules.pointers)) }
+
+    @Test("environment, wall clock, printing, forced casts, detached tasks: only in their places, or nowhere")
+    func words() {
+        expectNone(
+            SourceFile.all.filter { !$0.isGenerated && ["swift", "c", "h"].contains($0.name.split(separator: ".").last ?? "") }.flatMap(
+                TidyRules.words))
+    }
+
+    @Test("no file above 400 lines, no function above 70")
+    func sizes() { expectNone(SourceFile.swift.flatMap { TidyRules.sizes(of: $0) + TidyRules.functions(in: $0) }) }
+
+    @Test("only the face is public")
+    func publicNames() { expectNone(SourceFile.swift.flatMap(TidyRules.publicNames)) }
+
+    @Test("file names say what the file is")
+    func names() { expectNone(SourceFile.swift.flatMap(TidyRules.fileNames)) }
+
+    @Test("nothing unfinished, no path of one machine, no conflict left")
+    func leftovers() { expectNone(SourceFile.all.flatMap(TidyRules.leftovers)) }
+}
