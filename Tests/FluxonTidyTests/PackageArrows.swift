@@ -21,7 +21,7 @@ struct PackageArrows: Sendable {
             guard let path = names.first(where: { $0.hasPrefix("Sources/") }), let folder = path.split(separator: "/").last else {
                 continue
             }
-            dependencies[String(folder), default: []].formUnion(names.dropFirst().filter { !$0.contains("/") })
+            dependencies[String(folder), default: []].formUnion(names.filter { !$0.contains("/") && $0.first?.isUppercase == true })
         }
     }
 

@@ -13,8 +13,8 @@ enum TidyRules {
 
     /// Lower layers first (DESIGN §2); a module imports only from layers below its own.
     static let layers: [Set<String>] = [
-        ["FluxonCore"], ["FluxonSystem"], ["FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonMeasure"], ["FluxonEtcd"],
-        ["FluxonEtcdEmbedded"], ["FluxonMaster", "FluxonOwner", "FluxonExternal", "Fluxon"], ["FluxonCLI"],
+        ["FluxonCore"], ["FluxonSystem"], ["FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonRole"], ["FluxonEtcd"],
+        ["FluxonEtcdEmbedded"], ["FluxonMaster", "FluxonOwner", "FluxonExternal", "Fluxon"], ["FluxonMeasure"], ["FluxonCLI"],
     ]
 
     /// Words that have their places, or none.
