@@ -166,12 +166,14 @@ import Testing
         #expect(!roles.journal.contains { $0.contains("master") })
     }
 
-    @Test(
-        "without --etcd it starts Debian's and stops it again",
-        .enabled(if: access("/usr/bin/etcd", X_OK) == 0, "needs Debian's etcd-server"))
-    func ownEtcd() throws {
-        let result = try serve(["--owners", "1"], lines: 3)
-        #expect(result.ending == .exited(code: 0))
-        #expect(!result.output.contains("etcd"), "only roles are printed")
+    @Test("without --etcd the master keeps the metadata in a file, where the others find it")
+    func embeddedMetadata() throws {
+        let work = "\(roles.folder)/work"
+        _ = try serve(["--owners", "1", "--workdir", work], lines: 3) { _, _ in
+            let master = try MasterConfiguration(yaml: roles.text("\(work)/config/master-1.yaml"), file: "master-1.yaml")
+            #expect(master.embeddedMetadata?.path == "\(work)/metadata.sqlite")
+            let owner = try OwnerConfiguration(yaml: roles.text("\(work)/config/owner-1.yaml"), file: "owner-1.yaml")
+            #expect(owner.etcdEndpoints == master.etcdEndpoints && owner.etcdEndpoints.count == 1)
+        }
     }
 }

@@ -9,9 +9,9 @@ struct DevCommand: ParsableCommand {
         commandName: "dev",
         abstract: "Run a cluster on this machine until Ctrl-C.",
         discussion: """
-            Starts an etcd (unless --etcd names one), a master, owners, and one external at each owner, writes their annotated \
-            configurations and logs into a folder, waits until every process says that it is ready, and shows where they are. \
-            Ctrl-C stops them in reverse order; a second Ctrl-C at once.
+            Starts a master, owners, and one external at each owner, writes their annotated configurations and logs into a folder, waits \
+            until every process says that it is ready, and shows where they are. Ctrl-C stops them in reverse order; a second Ctrl-C at \
+            once. The cluster's metadata lives in a file of the master's, unless --etcd names an etcd.
 
             The pools take a quarter of the free /dev/shm, at most 1 GiB together.
 
@@ -76,13 +76,8 @@ struct DevCommand: ParsableCommand {
 
     private func plan(in surroundings: borrowing DevSurroundings) throws -> DevPlan {
         let executables = try DevSurroundings.executableFolder()
-        let metadata: DevPlan.Metadata
-        if etcd.isEmpty {
-            metadata = .etcd(
-                binary: try DevSurroundings.findEtcd(), clientPort: try Kernel.freeLoopbackPort(), peerPort: try Kernel.freeLoopbackPort())
-        } else {
-            metadata = .existing(etcd.compactMap { NetworkEndpoint($0) })
-        }
+        let metadata: DevPlan.Metadata =
+            try etcd.isEmpty ? .embedded(port: Kernel.freeLoopbackPort()) : .existing(etcd.compactMap { NetworkEndpoint($0) })
         let share = min(surroundings.freeBytes / 4, Self.poolLimit) / UInt64(owners)
         let pool = share - share % (1 << 20)
         guard pool >= OwnerConfiguration.minimumPoolBytes else {
@@ -135,12 +130,12 @@ struct DevCommand: ParsableCommand {
             try File.remove("\(plan.sharedFolder(number))/\(SharedDescription.fileName)")
         }
         for member in plan.groups.joined() {
-            if let configuration = member.configuration { try File.replace(configuration.path, with: Array(configuration.text.utf8)) }
+            try File.replace(member.configuration.path, with: Array(member.configuration.text.utf8))
         }
     }
 
     private func announce(_ supervisor: Supervisor, _ plan: DevPlan) {
-        let shown = supervisor.running.filter { !json || $0.member.role != .etcd }
+        let shown = supervisor.running
         guard !json else {
             for process in shown {
                 let member = process.member

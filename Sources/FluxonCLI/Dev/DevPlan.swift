@@ -6,18 +6,16 @@ struct DevPlan {
     enum Metadata: Hashable {
         /// An etcd that runs already.
         case existing([NetworkEndpoint])
-        /// The etcd binary found on this machine, started by us.
-        case etcd(binary: String, clientPort: UInt16, peerPort: UInt16)
+        /// The master's own, in a file of the work folder.
+        case embedded(port: UInt16)
     }
 
     struct Member: Hashable {
         var role: Role
         var instanceKey: String
-        /// Arguments and executable, relative to nothing.
         var executable: String
         var arguments: [String]
-        /// Configuration file and its text; none for etcd.
-        var configuration: (path: String, text: String)?
+        var configuration: (path: String, text: String)
         var socket: String?
         var address: String?
 
@@ -25,7 +23,7 @@ struct DevPlan {
         func hash(into hasher: inout Hasher) { hasher.combine(instanceKey) }
     }
 
-    enum Role: String, CaseIterable { case etcd, master, owner, external }
+    enum Role: String, CaseIterable { case master, owner, external }
 
     var clusterName: String
     var prefix: String
@@ -51,7 +49,6 @@ struct DevPlan {
     /// The members in the order of their start; those of one group start side by side.
     var groups: [[Member]] {
         var groups: [[Member]] = []
-        if case .etcd(let binary, let clientPort, let peerPort) = metadata { groups.append([etcd(binary, clientPort, peerPort)]) }
         if hasMaster { groups.append([master]) }
         groups.append((1...ownerCount).map(owner))
         groups.append((1...ownerCount).map(external))
@@ -61,35 +58,35 @@ struct DevPlan {
     private var endpoints: [NetworkEndpoint] {
         switch metadata {
         case .existing(let endpoints): endpoints
-        case .etcd(_, let clientPort, _): [NetworkEndpoint(host: "127.0.0.1", port: clientPort)]
+        case .embedded(let port): [NetworkEndpoint(host: "127.0.0.1", port: port)]
         }
     }
 
     private var endpointList: String { "[" + endpoints.map(\.description).joined(separator: ", ") + "]" }
 
-    private func etcd(_ binary: String, _ clientPort: UInt16, _ peerPort: UInt16) -> Member {
-        let client = "http://127.0.0.1:\(clientPort)"
-        let peer = "http://127.0.0.1:\(peerPort)"
-        return Member(
-            role: .etcd, instanceKey: "etcd", executable: binary,
-            arguments: [
-                "--name", "dev", "--data-dir", workFolder + "/etcd", "--listen-client-urls", client, "--advertise-client-urls", client,
-                "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "dev=\(peer)",
-                // A cluster that ends with its terminal need not survive a power cut.
-                "--unsafe-no-fsync",
-            ],
-            configuration: nil, socket: nil, address: "127.0.0.1:\(clientPort)")
-    }
-
     private var master: Member {
-        member(
+        let metadataText =
+            switch metadata {
+            case .existing:
+                """
+                # Where the cluster's metadata lives.
+                etcd_endpoints: \(endpointList)
+                """
+            case .embedded(let port):
+                """
+                # The cluster's metadata lives in one file of the master's, behind the part of etcd's API that is needed.
+                embedded_metadata:
+                  listen: 127.0.0.1:\(port)
+                  path: \(workFolder)/metadata.sqlite
+                """
+            }
+        return member(
             .master, prefix + "master-1", socket: nil, address: "127.0.0.1:\(ports[0])",
             text: """
                 # The master: membership, routing and leases. No value passes it.
                 cluster_name: \(clusterName)
                 instance_key: \(prefix)master-1
-                # Where the cluster's metadata lives.
-                etcd_endpoints: \(endpointList)
+                \(metadataText)
                 # Where owners and externals reach the master.
                 listen: 127.0.0.1:\(ports[0])
 

@@ -63,15 +63,6 @@ struct DevSurroundings: ~Copyable {
         return "/" + folder
     }
 
-    static func findEtcd() throws -> String {
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
-        let candidates = path.split(separator: ":").map { "\($0)/etcd" } + ["/usr/bin/etcd"]
-        guard let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0) }) else {
-            throw CommandFailure.failed("etcd is not installed: run `apt-get install etcd-server`, or name a running one with --etcd URL")
-        }
-        return found
-    }
-
     private static func lock(_ folder: String) throws -> Descriptor {
         let file = try File.open(folder + "/lock", .create)
         guard try File.tryLock(file) else {
