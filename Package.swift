@@ -78,6 +78,7 @@ let face: [Target] = [
 ]
 
 let testTargets: [Target] = [
+    .executableTarget(name: "fluxon-probe", dependencies: ["Fluxon"], path: "Tests/FluxonProbe", swiftSettings: settings),
     tests("FluxonCoreTests", ["FluxonCore"]),
     tests("FluxonSystemTests", ["FluxonSystem"]),
     tests("FluxonPoolTests", ["FluxonPool"]),
@@ -89,8 +90,8 @@ let testTargets: [Target] = [
     tests("FluxonEtcdTests", ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", "fluxon-test-etcd"]),
     tests("FluxonMasterTests", ["FluxonMaster"]),
     tests("FluxonOwnerTests", ["FluxonOwner"]),
-    tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner"]),
-    tests("FluxonTests", ["Fluxon", "FluxonOwner"]),
+    tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner", "fluxon-probe"]),
+    tests("FluxonTests", ["Fluxon", "FluxonOwner", "fluxon-probe"]),
     tests("FluxonMeasureTests", ["FluxonMeasure"]),
     tests("FluxonSimulationTests", ["FluxonMaster", "FluxonOwner", "FluxonPool"]),
     tests("FluxonClusterTests", ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd"]),

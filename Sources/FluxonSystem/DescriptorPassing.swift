@@ -46,6 +46,9 @@ package final class ReceivedDescriptors {
 
     package var count: Int { numbers.count }
 
+    /// Those that were not taken, borrowed: to pass them on while this object lives.
+    package var borrowed: [CInt] { numbers }
+
     /// Takes the first descriptor that is left, nil when all are taken.
     package func takeFirst() -> Descriptor? {
         numbers.isEmpty ? nil : Descriptor(owning: numbers.removeFirst())

@@ -45,6 +45,11 @@ package final class LocalService {
         listener = nil
     }
 
+    /// Ends every connection; the processes keep their sessions and come back to them (CONSISTENCY P8: a closed socket is not death).
+    package func dropConnections() {
+        for session in sessions.values { session.dropConnection() }
+    }
+
     /// How many processes are attached, and what they hold.
     package var summary: LocalSummary {
         var summary = LocalSummary()

@@ -86,6 +86,8 @@ final class ProcessSession {
         new.start()
     }
 
+    func dropConnection() { disconnect(RPCStatus(.unavailable, "the owner closes this connection; attach again")) }
+
     private func disconnect(_ status: RPCStatus) {
         guard let old = channel else { return }
         disconnected()

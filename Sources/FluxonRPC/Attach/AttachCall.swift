@@ -47,5 +47,8 @@ package final class AttachCall {
         _ = answer(AttachAnswer(refusing: error, clusterName: clusterName, ownerName: ownerName))
     }
 
+    /// Whether it was not answered yet.
+    package var isOpen: Bool { socket != nil }
+
     private var number: CInt { socket?.number ?? -1 }
 }

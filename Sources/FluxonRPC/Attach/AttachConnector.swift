@@ -149,6 +149,12 @@ package final class AttachedSocket {
 
     package var descriptorCount: Int { received.reduce(0) { $0 + $1.count } }
 
+    /// The connection, borrowed; -1 once it was taken.
+    package var socketNumber: CInt { socket?.number ?? -1 }
+
+    /// The descriptors that were not taken, borrowed: to pass them on while this object lives.
+    package var borrowed: [CInt] { received.flatMap(\.borrowed) }
+
     /// The connection itself, which speaks HTTP/2 from its next byte on. Once.
     package func takeSocket() -> Descriptor? { socket.take() }
 

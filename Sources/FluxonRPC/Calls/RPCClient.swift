@@ -59,10 +59,13 @@ package final class RPCClient: @unchecked Sendable {
         loop: EventLoop, adopting descriptor: consuming Descriptor, name: String, limits: RPCLimits = RPCLimits()
     ) {
         self.init(loop: loop, target: .unix(name), limits: limits, keepalive: nil)
+        cannotReconnect = true
+        // Before the first call can be opened, or that one would look for a server of this name.
         let number = descriptor.release()
-        loop.execute {
-            self.cannotReconnect = true
-            self.connected(Descriptor(owning: number))
+        if loop.isCurrent {
+            connected(Descriptor(owning: number))
+        } else {
+            loop.execute { self.connected(Descriptor(owning: number)) }
         }
     }
     private var cannotReconnect = false

@@ -1,0 +1,44 @@
+import FluxonCore
+import FluxonRPC
+import FluxonSystem
+
+/// Questions of tools (`fluxon members`, `fluxon status`) go on to the owner of this machine. On the loop only.
+final class ControlForwarding {
+    private let loop: EventLoop
+    private let location: () throws -> String
+    private var client: (path: String, client: RPCClient)?
+
+    /// - Parameter location: the owner's socket, asked anew for each call.
+    init(loop: EventLoop, server: RPCServer, location: @escaping () throws -> String) {
+        self.loop = loop
+        self.location = location
+        for path in ["/fluxon.v1.Control/Members", "/fluxon.v1.Control/Status"] {
+            server.handle(path) { [weak self] stream in self?.forward(stream) }
+        }
+    }
+
+    func close() {
+        client?.client.close()
+        client = nil
+    }
+
+    private func forward(_ stream: RPCStream) {
+        let client: RPCClient
+        do { client = try owner() } catch { return stream.finish(RPCStatus(.unavailable, "\(error)")) }
+        let call = client.open(stream.path, deadline: .seconds(5))
+        call.onMessage = { stream.send($0) }
+        call.onEnd = { stream.finish($0) }
+        stream.onMessage = { call.send($0) }
+        stream.onHalfClose = { call.halfClose() }
+        stream.onEnd = { [weak call] _ in call?.cancel() }
+    }
+
+    private func owner() throws -> RPCClient {
+        let path = try location()
+        if let client, client.path == path { return client.client }
+        client?.client.close()
+        let new = RPCClient(loop: loop, target: .unix(path))
+        client = (path, new)
+        return new
+    }
+}
