@@ -45,7 +45,8 @@ package actor EtcdClient {
     func currentEndpoint() throws(EtcdError) -> EtcdEndpoint {
         guard !isClosed else { throw .closed }
         if endpoints.isEmpty {
-            for address in options.endpoints { endpoints.append(try EtcdEndpoint(address, loop: loop, options: options)) }
+            let tls = options.endpoints.contains(where: \.isSecure) ? try options.makeTLS() : nil
+            endpoints = options.endpoints.map { EtcdEndpoint($0, loop: loop, tls: $0.isSecure ? tls : nil) }
         }
         return endpoints[current % endpoints.count]
     }

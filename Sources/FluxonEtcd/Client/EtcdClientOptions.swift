@@ -1,4 +1,5 @@
 package import FluxonCore
+internal import FluxonRPC
 private import FluxonSystem
 
 /// How an etcd is reached.
@@ -45,6 +46,17 @@ package struct EtcdClientOptions: Sendable {
         privateKey = access.key
         if let user = access.username, let file = access.passwordFile {
             credentials = Credentials(user: user, password: try Self.firstLine(of: file))
+        }
+    }
+
+    /// What all `https` endpoints share. Reads the PEM files.
+    func makeTLS() throws(EtcdError) -> TLSContext {
+        do {
+            return try TLSContext.client(
+                FluxonRPC.TLSConfiguration(
+                    certificateChainPath: certificate, privateKeyPath: privateKey, trustedAuthoritiesPath: authorities))
+        } catch {
+            throw .badOptions("the etcd section of the configuration: \(error.message)")
         }
     }
 

@@ -7,9 +7,10 @@ final class EtcdEndpoint {
     let name: String
     private let rpc: RPCClient
 
-    init(_ address: NetworkEndpoint, loop: EventLoop, options: EtcdClientOptions) throws(EtcdError) {
+    /// - Parameter tls: Nil for `http`.
+    init(_ address: NetworkEndpoint, loop: EventLoop, tls: TLSContext?) {
         name = address.description
-        rpc = RPCClient(loop: loop, target: .tcp(host: address.host, port: address.port))
+        rpc = RPCClient(loop: loop, target: .tcp(host: address.host, port: address.port), tls: tls)
     }
 
     func close() { rpc.close() }
@@ -48,8 +49,9 @@ extension AttemptFailure {
     /// A refusal in etcd's own words had no effect; what ended otherwise in a way that servers and connections end may have had one.
     init(_ status: RPCStatus) {
         let isWorded = EtcdFault(rawValue: status.message).map { $0 != .timedOut && $0 != .leaderChanged } ?? false
+        var message = status.message
+        if let cause = status.cause, !message.contains("\(cause)") { message += " (\(cause))" }
         self.init(
-            code: Int(status.code.rawValue), message: status.cause.map { "\(status.message) (\($0))" } ?? status.message,
-            mayHaveTakenEffect: !status.isUnprocessed && !isWorded)
+            code: Int(status.code.rawValue), message: message, mayHaveTakenEffect: !status.isUnprocessed && !isWorded)
     }
 }
