@@ -93,7 +93,7 @@ let testTargets: [Target] = [
     tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner", "fluxon-probe"]),
     tests("FluxonTests", ["Fluxon", "FluxonOwner", "fluxon-probe"]),
     tests("FluxonMeasureTests", ["FluxonMeasure"]),
-    tests("FluxonSimulationTests", ["FluxonMaster", "FluxonOwner", "FluxonPool"]),
+    tests("FluxonSimulationTests", ["FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool", heap]),
     tests("FluxonClusterTests", ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd"]),
     tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem"]),
     tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem"]),

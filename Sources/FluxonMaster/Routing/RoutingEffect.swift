@@ -32,8 +32,8 @@ package enum RoutingNote: Hashable, Sendable {
     /// An ordered removal that nobody asked for.
     case removed(Key, Version, RemovalCause)
     /// Only with `observesOperations`.
-    case operationCompleted(OperationReference, Key, Version)
-    case exposed(OperationReference, Key)
+    case operationCompleted(OperationReference, LinkCommit, Version)
+    case exposed(OperationReference, Key, Version)
     /// The table met what the protocol excludes; it went the safe way.
     case anomaly(String)
 }

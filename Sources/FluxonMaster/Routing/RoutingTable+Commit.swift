@@ -123,7 +123,7 @@ extension RoutingTable {
         }
         let number = operation.reference.number
         self[committer].operations[number]?.outcome = .committed(version)
-        if observesOperations { note(.operationCompleted(operation.reference, key, version)) }
+        if observesOperations { note(.operationCompleted(operation.reference, operation.commit, version)) }
         sendDone(committer, number, publishes: true, now: now)
         if planted == .exposeEarly { answerLookups(key, now: now) }
         // A committer that is out already is not waited for.
@@ -171,7 +171,7 @@ extension RoutingTable {
     mutating func expose(_ key: Key, now: BootInstant) {
         guard let operation = activities[key]?.operation else { return }
         activities[key]?.operation = nil
-        if observesOperations { note(.exposed(operation.reference, key)) }
+        if observesOperations, let version = operation.version { note(.exposed(operation.reference, key, version)) }
         for told in operation.invalidated where self[told.owner].session?.number == told.session {
             send(told.owner, .settled(told.number...told.number))
         }

@@ -3,15 +3,13 @@ package import FluxonCore
 
 // Silent owners: bypass (L3, G2), loss (R4), new generations (R1), and the phases of a new master (R7, R8).
 extension RoutingTable {
-    /// When `tick` has something to do.
+    /// When `tick` has something to do; the end of time when nothing is due.
     package var nextTimer: BootInstant {
-        var next = judgesSilenceFrom.advanced(by: timing.lostAfter)
+        var next = BootInstant(nanoseconds: .max)
         for owner in owners where !owner.isWriting {
             if let due = bypassDue(owner) { next = min(next, max(due, judgesSilenceFrom)) }
             if canBeLost(owner) { next = min(next, max(lostDue(owner), judgesSilenceFrom)) }
-            if !isOpen, !owner.hasReported, owner.session == nil, owner.desired.state != .bypassed(term: term) {
-                next = min(next, max(reportDue, judgesSilenceFrom))
-            }
+            if isMissing(owner) { next = min(next, max(reportDue, judgesSilenceFrom)) }
         }
         return next.advanced(by: .nanoseconds(1))
     }
@@ -39,7 +37,7 @@ extension RoutingTable {
             endSession(id, now: now)
             self[id].desired.state = .lost
             write(id)
-        } else if !isOpen, !owner.hasReported, owner.session == nil, reportDue < now {
+        } else if isMissing(owner), reportDue < now {
             bypass(id, now: now)
         }
     }
@@ -55,6 +53,12 @@ extension RoutingTable {
     }
 
     private var reportDue: BootInstant { electedAt.advanced(by: timing.newMasterWait) }
+
+    /// R8 waits for this owner, and nothing was done about it yet.
+    private func isMissing(_ owner: RoutingOwner) -> Bool {
+        guard !isOpen, !owner.hasReported, owner.session == nil, !owner.isWriting else { return false }
+        return owner.desired.state != .bypassed(term: term) && owner.desired.state != .lost
+    }
 
     private func canBeLost(_ owner: RoutingOwner) -> Bool {
         owner.entry != nil && owner.desired.state != .lost && !owner.isWriting

@@ -81,6 +81,17 @@ package struct RoutingTable: Sendable {
 
     package var keyCount: Int { records.count }
 
+    /// What the table knows of a key, for `explain`, the panel and checkers; nil when it knows nothing.
+    package func placement(of key: Key) -> (version: Version, byteCount: UInt64, holders: [OwnerID])? {
+        records[key].map { ($0.version, $0.byteCount, holderLists.owners(of: $0.holders)) }
+    }
+
+    /// The owner's session in force and whether its report is complete.
+    package func session(of instance: InstanceKey) -> (owner: OwnerID, number: UInt64, isActive: Bool)? {
+        guard let id = ownersByInstance[instance], let session = self[id].session else { return nil }
+        return (id, session.number, session.isActive)
+    }
+
     /// Ends a turn. Nothing is sent without authority; it stays queued (G1).
     ///
     /// - Parameter now: Read after the work of this turn.

@@ -65,6 +65,12 @@ package struct ReplicaTable<Store: CopyStore> {
         link = LinkEndpoint(limit: configuration.backlogLimit)
     }
 
+    /// The number of the session in force; nil before the first welcome and after an overflow.
+    package var sessionNumber: UInt64? { session?.number }
+
+    /// Keys whose commit was sent and is not decided, oldest first.
+    package var keysInFlight: [Key] { inFlight.keys.sorted().compactMap { inFlight[$0] } }
+
     /// L4: may this owner answer by itself?
     package func isValid(now: BootInstant) -> Bool { now < deadline }
 

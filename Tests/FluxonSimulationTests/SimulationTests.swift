@@ -1,0 +1,61 @@
+import FluxonMaster
+import FluxonOwner
+import Glibc
+import Testing
+
+@Suite struct SimulationTests {
+    /// `FLUXON_SEEDS`: how many seeds; `FLUXON_SEED`: only this one, with its trace.
+    private static func number(_ name: String) -> Int? { getenv(name).flatMap { Int(String(cString: $0)) } }
+
+    private static let seeds: [UInt64] = {
+        if let one = number("FLUXON_SEED") { return [UInt64(one)] }
+        return (1...UInt64(number("FLUXON_SEEDS") ?? 50)).map { $0 }
+    }()
+
+    @Test("a cluster under faults keeps every invariant, and every history is linearizable", arguments: seeds)
+    func faults(seed: UInt64) {
+        var options = SimulationOptions()
+        options.keepsTrace = getenv("FLUXON_TRACE") != nil
+        options.owners = 2 + Int(seed % 3)
+        options.faultMilliseconds = [1_000, 2_500, 5_000, 9_000][Int(seed % 4)]
+        let simulation = Simulation(seed: seed, options: options)
+        let violations = simulation.run()
+        if getenv("FLUXON_STATS") != nil {
+            Self.write(
+                "seed \(seed): \(simulation.history.succeeded) ok, \(simulation.history.localReads) local, \(simulation.history.failed) failed"
+            )
+        }
+        if options.keepsTrace { for line in simulation.trace.lines { Self.write(line) } }
+        #expect(violations.isEmpty, "seed \(seed): \(violations.prefix(3)); see scripts/simulate --seed \(seed) --trace")
+        #expect(simulation.history.succeeded > 5, "seed \(seed): only \(simulation.history.succeeded) operations came through")
+    }
+
+    @Test("without faults every operation succeeds")
+    func calm() {
+        var options = SimulationOptions()
+        options.hasFaults = false
+        options.seconds = 30
+        let simulation = Simulation(seed: 7, options: options)
+        #expect(simulation.run().isEmpty)
+        #expect(simulation.history.succeeded > 300)
+        #expect(simulation.history.failed < 40, "\(simulation.history.failed) operations failed, all before the first master")
+    }
+
+    @Test("one seed is one run, byte for byte")
+    func deterministic() {
+        var options = SimulationOptions()
+        options.keepsTrace = true
+        options.seconds = 20
+        let first = Simulation(seed: 11, options: options)
+        let second = Simulation(seed: 11, options: options)
+        _ = first.run()
+        _ = second.run()
+        #expect(first.trace.lines == second.trace.lines)
+        #expect(first.trace.digest == second.trace.digest)
+    }
+
+    private static func write(_ line: String) {
+        let text = line + "\n"
+        _ = text.withCString { Glibc.write(STDOUT_FILENO, $0, text.utf8.count) }
+    }
+}
