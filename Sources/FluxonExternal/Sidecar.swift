@@ -31,15 +31,22 @@ package final class Sidecar {
 
     /// Makes the sidecar's socket. An owner need not be there yet: who attaches meanwhile is told so.
     ///
-    /// - Throws: what the kernel says about the socket, or that another sidecar serves it.
-    package func start() throws {
-        try File.makeDirectories(configuration.sharedFilePath)
+    /// - Throws: `.alreadyInUse` when another sidecar of this name serves it, `.system`.
+    package func start() throws(FluxonError) {
+        let path = configuration.socketPath
         let listener = AttachListener(loop: loop) { [weak self] call in
             self?.attach(call)
         } onPlain: { [weak self] descriptor in
             self?.server.adopt(descriptor, context: nil)
         }
-        try listener.listen(path: configuration.socketPath)
+        do {
+            try File.makeDirectories(configuration.sharedFilePath)
+            try listener.listen(path: path)
+        } catch {
+            guard error.isInUse else { throw FluxonError(.system, "open the sidecar's socket", cause: error) }
+            let text = "another live sidecar '\(configuration.instanceKey)' serves \(path): stop it, or choose another instance_key"
+            throw FluxonError(.alreadyInUse, text, cause: error)
+        }
         self.listener = listener
         control = ControlForwarding(loop: loop, server: server) { [configuration] in try OwnerLocation(configuration).socket }
         health.set("", .serving)

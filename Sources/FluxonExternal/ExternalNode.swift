@@ -1,0 +1,44 @@
+package import FluxonCore
+internal import FluxonSystem
+package import Logging
+internal import ServiceLifecycle
+
+/// An external process: serves its socket until it is told to stop. Without an owner it waits, and says so to whoever attaches.
+package final class ExternalNode {
+    private let configuration: ExternalConfiguration
+    private let logger: Logger
+
+    package init(_ configuration: ExternalConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        let loop = try EventLoop.started(name: "external")
+        defer { loop.stop() }
+        try await withTaskExecutorPreference(loop.taskExecutor) {
+            let sidecar = SidecarActor(loop: loop, configuration: configuration, logger: logger)
+            let problem = try ownerProblem()
+            try await sidecar.start()
+            ServiceNotifier.ready()
+            ServiceNotifier.status(problem.map { "waits for an owner: \($0.message)" } ?? "serves \(configuration.socketPath)")
+            try? await gracefulShutdown()
+            ServiceNotifier.stopping()
+            await sidecar.stop()
+        }
+    }
+
+    /// Why nobody can be attached yet. An owner that is not there may come; one of another cluster or version will not do.
+    private func ownerProblem() throws(FluxonError) -> FluxonError? {
+        do {
+            _ = try OwnerLocation(configuration)
+            return nil
+        } catch {
+            guard error.code == .connectionFailed else { throw error }
+            logger.warning("no owner yet", metadata: ["fluxon.error": "\(error)"])
+            return error
+        }
+    }
+}
+
+extension ExternalNode: Service {}
