@@ -6,7 +6,8 @@ import FluxonMeasure
     /// One entry per file of cases: what it measures, and how.
     static let groups: [(name: String, run: @Sendable () async throws -> Void)] = [
         ("memcpy", { for bytes in Sizes.all { report(MemoryCopyLimit.measure(bytes: bytes)) } }),
-        ("pool", { try LocalGetCases.run() }),
+        ("pool get", { try LocalGetCases.run() }),
+        ("pool overwrite", { try PoolOwnerCases.run() }),
         ("raw loopback", rawLoopbackCases),
         ("transfer tcp", transferCases),
     ]

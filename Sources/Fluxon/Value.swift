@@ -48,7 +48,9 @@ public final class Value: Sendable {
 
     /// Lends the bytes where they are, 64-byte aligned. In a forked child there are none.
     public func withBytes<R: ~Copyable, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
-        try body(bytes.bytes)
+        // The pin must outlive the body, not only the last use of `self` in it.
+        defer { withExtendedLifetime(self) {} }
+        return try body(bytes.bytes)
     }
 
     /// A copy of the bytes.
@@ -59,6 +61,7 @@ public final class Value: Sendable {
             throw FluxonError(
                 .closed, "this value belongs to the parent process: shared memory is not inherited by fork; connect a new store")
         }
+        defer { withExtendedLifetime(self) {} }
         return Array(bytes)
     }
 

@@ -91,11 +91,11 @@ import Testing
         try pair.put("key", [1])
         var held: [Held] = []
         while let view = pair.pin("key") { held.append(view) }
-        #expect(held.count == 4096)
+        #expect(held.count == 512)
         #expect(pair.get("key").kind() == .noPinWord)
         pair.view.grantPins(upTo: try pair.pool.grantPins(process: 1))
         #expect(pair.get("key").kind() == .hit)
-        #expect(pair.view.heldPins == 4096)
+        #expect(pair.view.heldPins == 512)
         for view in held { view.drop() }
         #expect(pair.view.heldPins == 0)
     }

@@ -14,7 +14,7 @@ int cfluxon_map_aligned(int fd, size_t byte_count, int writable, void **base);
 // Asks for 2 MiB pages under a mapped range whose pages have memory. Best effort.
 int cfluxon_collapse(void *address, size_t byte_count);
 
-// Reserves addresses without memory.
+// Reserves addresses without memory, from a multiple of 2 MiB on.
 int cfluxon_reserve_addresses(size_t byte_count, void **base);
 
 // Maps a range of a file, shared and writable, over reserved addresses.

@@ -60,9 +60,13 @@ package enum PoolRoom {
     }
 
     package static func message(folder: String, neededBytes: Int, freeBytes: Int) -> String {
-        "a pool of \(neededBytes) bytes does not fit \(folder): \(freeBytes) bytes are free there; lower contribute_to_cluster_pool_size to "
-            + "at most \(usable(freeBytes)), enlarge the file system (mount -o remount,size=… /dev/shm, docker --shm-size), or stop processes "
-            + "that hold the pool of an earlier owner"
+        let holders = File.processesMapping("\(folder)/\(PoolFile.name) (deleted)")
+        let earlier =
+            holders.isEmpty
+            ? "" : "; processes that still hold the pool of an earlier owner: \(holders.map(String.init).joined(separator: ", "))"
+        return
+            "a pool of \(neededBytes) bytes does not fit \(folder): \(freeBytes) bytes are free there; lower contribute_to_cluster_pool_size to "
+            + "at most \(usable(freeBytes)), enlarge the file system (mount -o remount,size=… /dev/shm, docker --shm-size)\(earlier)"
     }
 
     /// The capacity whose pool, index and entries included, fits `free` bytes, in whole MiB.

@@ -29,7 +29,7 @@ final class PinClaims: @unchecked Sendable {
         words = mapping.base
         hints = .allocate(byteCount: Self.lanes * 64, alignment: 64)
         limit = .allocate(byteCount: 64, alignment: 64)
-        for lane in 0..<Self.lanes { cfluxon_store_relaxed(hints + lane * 64, UInt64(lane * granted / Self.lanes)) }
+        for lane in 0..<Self.lanes { cfluxon_store_relaxed(hints + lane * 64, UInt64(lane * 8 % granted)) }
         cfluxon_store_release(limit, UInt64(granted))
     }
 

@@ -7,8 +7,9 @@ import FluxonSystem
 /// size is sealed, so that no process can make the owner's scan fault.
 final class PinSegment {
     /// Most pins of one process.
-    static let wordLimit = 1 << 20
-    static let firstGrant = 4096
+    static let wordLimit = 1 << 18
+    /// One page: the owner scans all granted words of all processes, so they grow with need.
+    static let firstGrant = 512
 
     let file: MemoryFile
     private let mapping: SharedMapping

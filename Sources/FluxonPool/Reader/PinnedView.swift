@@ -30,8 +30,16 @@ package struct PinnedView: ~Copyable, @unchecked Sendable {
     /// False in a forked child, where the memory is not mapped: touching the bytes there would end the process (CONSISTENCY P9).
     package var isUsable: Bool { !view.isForkedChild }
 
-    /// The bytes, in place. Valid while this value lives and `isUsable`. Read what must not be trusted once, into a copy (P7).
+    /// The bytes, in place. Valid while this value lives and `isUsable`: whoever takes them keeps the value alive. Read what must
+    /// not be trusted once, into a copy (P7).
     package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: byteCount) }
+
+    /// Lends the bytes; the pin outlives `body`.
+    @inline(__always)
+    package borrowing func withBytes<R: ~Copyable, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+        defer { extendLifetime(self) }
+        return try body(bytes)
+    }
 }
 
 /// How a get from shared memory ended.
