@@ -23,7 +23,8 @@ package final class OwnerNode: Service {
     }
 
     private func serve(on loop: EventLoop) async throws {
-        let etcd = EtcdClient(loop: loop, options: try EtcdClientOptions(endpoints: configuration.etcdEndpoints, access: configuration.etcd))
+        let etcd = EtcdClient(
+            loop: loop, options: try EtcdClientOptions(endpoints: configuration.etcdEndpoints, access: configuration.etcd))
         let pool = PoolActor(loop: loop, configuration: configuration, logger: logger)
         let (failures, failure) = AsyncStream.makeStream(of: FluxonError.self)
         ServiceNotifier.status("preparing the pool")

@@ -105,6 +105,7 @@ final class OwnerParts {
         service.registerControl(on: peerServer)
         service.registerPeers(on: peerServer)
         service.registerControl(on: localServer)
+        service.registerExternals(on: localServer)
         self.service = service
     }
 

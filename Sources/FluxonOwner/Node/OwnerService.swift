@@ -28,6 +28,21 @@ package final class OwnerService {
         }
     }
 
+    /// On the owner's socket: externals of this machine join the cluster through their owner.
+    package func registerExternals(on server: RPCServer) {
+        let path = "/fluxon.v1.Master/Presence"
+        server.handle(path) { [weak self] stream in
+            guard let client = self?.link.client else {
+                return stream.finish(RPCStatus(.unavailable, "this owner knows no master now; start fluxon-master"))
+            }
+            let call = client.openWithoutDeadline(path)
+            call.onMessage = { [weak stream] in stream?.send($0) }
+            call.onEnd = { [weak stream] in stream?.finish($0) }
+            stream.onMessage = { [weak call] in call?.send($0) }
+            stream.onEnd = { _ in call.cancel() }
+        }
+    }
+
     /// On the owner's address alone.
     package func registerPeers(on server: RPCServer) {
         server.unaryNow("/fluxon.v1.Owner/Ticket") { [weak self] bytes, _ throws(RPCError) in

@@ -15,7 +15,7 @@ package final class ReplicaDriver {
     private let loop: EventLoop
     package let pool: Pool
     private let logger: Logger
-    package private(set) var table: ReplicaTable<PoolCopies>
+    package private(set) var table: ReplicaTable<PoolCopyStore>
     private var readAnswers: [WaiterID: (key: Key, answer: (LocalFinding) -> Void)] = [:]
     private var commitAnswers: [OperationToken: (LocalResult) -> Void] = [:]
     private var timer: (due: BootInstant, timer: LoopTimer)?
@@ -34,7 +34,7 @@ package final class ReplicaDriver {
         self.loop = loop
         self.pool = pool
         self.logger = logger
-        table = ReplicaTable(store: PoolCopies(pool), configuration: configuration)
+        table = ReplicaTable(store: PoolCopyStore(pool), configuration: configuration)
     }
 
     // MARK: The link

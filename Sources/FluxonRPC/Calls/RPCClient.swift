@@ -72,7 +72,7 @@ package final class RPCClient: @unchecked Sendable {
 
     deinit {
         // Sockets, timers and callbacks belong to the loop. What held this client was the last user of it, so its calls end.
-        let left = LoopBound((state, draining, waiting))
+        let left = OnLoop((state, draining, waiting))
         loop.execute {
             let (state, draining, waiting) = left.value
             Self.end(state, draining, waiting)

@@ -8,7 +8,7 @@ extension RPCServer {
         let loop = loop
         collect(path) { message, stream in
             let context = RPCContext(stream)
-            let reply = LoopBound(stream)
+            let reply = OnLoop(stream)
             let task = Task(executorPreference: loop.taskExecutor) {
                 let result: Result<[UInt8], RPCError>
                 do { result = .success(try await body(message, context)) } catch { result = .failure(RPCError(handlerError: error)) }
@@ -34,7 +34,7 @@ extension RPCServer {
         let loop = loop
         handle(path) { stream in
             let call = RPCCall(stream, loop: loop)
-            let reply = LoopBound(stream)
+            let reply = OnLoop(stream)
             let task = Task(executorPreference: loop.taskExecutor) {
                 var status = RPCStatus.ok
                 do { try await body(call) } catch { status = RPCError(handlerError: error).status }
@@ -86,11 +86,4 @@ extension RPCError {
         default: self.init(.unknown, "\(error)", cause: error)
         }
     }
-}
-
-/// Carries an object of a loop through code that is not on it; only touched on the loop again.
-struct LoopBound<Value>: @unchecked Sendable {
-    // SAFETY: see above; each use sits in a closure given to that loop's `execute`.
-    let value: Value
-    init(_ value: Value) { self.value = value }
 }

@@ -37,7 +37,7 @@ package final class RPCServer: @unchecked Sendable {
     }
 
     deinit {
-        let left = LoopBound((listeners, connections))
+        let left = OnLoop((listeners, connections))
         loop.execute {
             for listener in left.value.0 { listener.registration.cancel() }
             for connection in left.value.1.values { connection.close(nil) }

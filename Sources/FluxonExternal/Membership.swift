@@ -1,0 +1,88 @@
+import FluxonCore
+import FluxonRPC
+import FluxonSystem
+import Logging
+
+/// The external's place in the cluster, in the name of its business process: a stream to the master by way of this machine's owner,
+/// open for as long as both live. On the loop only.
+///
+///     away ──owner found──▶ joining ──answer──▶ joined ──stream ends──▶ (pause) ──▶ away
+///                              └── instance_key in use for longer than a death takes to be noticed ──▶ fatal
+final class Membership {
+    private let loop: EventLoop
+    private let clusterName: String
+    private let member: MemberDescription
+    private let logger: Logger
+    private let location: () throws -> String
+    private let onFatal: (FluxonError) -> Void
+    private var client: RPCClient?
+    private var stream: RPCStream?
+    private var retry: LoopTimer?
+    private var refusedSince: BootInstant?
+    private(set) var isJoined = false
+
+    /// A master may need this long to see that the last process of this name is dead.
+    private static let refusalPatience = Duration.seconds(8)
+    private static let pause = Duration.milliseconds(200)
+
+    /// - Parameters:
+    ///   - location: The owner's socket, asked anew for each attempt.
+    ///   - onFatal: Called once, when another live process has the `instance_key`, or the cluster is another one.
+    init(
+        loop: EventLoop, clusterName: String, member: MemberDescription, logger: Logger, location: @escaping () throws -> String,
+        onFatal: @escaping (FluxonError) -> Void
+    ) {
+        self.loop = loop
+        self.clusterName = clusterName
+        self.member = member
+        self.logger = logger
+        self.location = location
+        self.onFatal = onFatal
+    }
+
+    func join() {
+        guard let path = try? location() else { return rejoin() }
+        let client = RPCClient(loop: loop, target: .unix(path))
+        let stream = client.openWithoutDeadline("/fluxon.v1.Master/Presence")
+        self.client = client
+        self.stream = stream
+        stream.onMessage = { [weak self] bytes in self?.joined(bytes) }
+        stream.onEnd = { [weak self] status in self?.ended(status) }
+        stream.send(JoinRequest(clusterName: clusterName, member: member).encoded())
+    }
+
+    func leave() {
+        retry?.cancel()
+        stream?.onEnd = nil
+        stream?.cancel()
+        stream = nil
+        client?.close()
+        client = nil
+    }
+
+    private func joined(_ bytes: [UInt8]) {
+        guard let answer = try? JoinAnswer(decoding: bytes) else { return }
+        isJoined = true
+        refusedSince = nil
+        logger.info("joined the cluster", metadata: ["fluxon.term": "\(answer.term)"])
+    }
+
+    private func ended(_ status: RPCStatus) {
+        isJoined = false
+        leave()
+        switch status.code {
+        case .failedPrecondition: return onFatal(FluxonError(.clusterMismatch, status.message))
+        case .alreadyExists:
+            let since = refusedSince ?? loop.now
+            refusedSince = since
+            guard loop.now.since(since) < Self.refusalPatience else { return onFatal(FluxonError(.alreadyInUse, status.message)) }
+        default: break
+        }
+        rejoin()
+    }
+
+    private func rejoin() {
+        retry?.cancel()
+        retry = loop.schedule(after: Self.pause) { [weak self] in self?.join() }
+    }
+}
