@@ -107,7 +107,7 @@ struct DevCommand: ParsableCommand {
         environment["FLUXON_ATTACH"] = nil
         let supervisor = try Supervisor(plan: plan, environment: environment)
         do {
-            for members in plan.groups { try supervisor.start(members) }
+            try start(plan, supervisor)
             announce(supervisor, plan)
             try supervisor.waitForSignal { process in
                 Terminal.note(
@@ -120,6 +120,23 @@ struct DevCommand: ParsableCommand {
         }
         Terminal.note("fluxon dev: stopping")
         try supervisor.stop()
+    }
+
+    /// Starts everything; on a terminal the line that tells of it goes when all is ready.
+    private func start(_ plan: DevPlan, _ supervisor: Supervisor) throws {
+        guard Terminal.Stream.error.isTerminal else {
+            for members in plan.groups { try supervisor.start(members) }
+            return
+        }
+        supervisor.onStatus = { Terminal.raw("\r\($0.instanceKey): \($1)\u{1B}[K") }
+        defer {
+            supervisor.onStatus = nil
+            Terminal.raw("\r\u{1B}[K")
+        }
+        for members in plan.groups {
+            Terminal.raw("\rstarting \(members.map(\.instanceKey).joined(separator: ", "))\u{1B}[K")
+            try supervisor.start(members)
+        }
     }
 
     private func write(_ plan: DevPlan) throws {
@@ -153,7 +170,7 @@ struct DevCommand: ParsableCommand {
             return [member.role.rawValue, member.instanceKey, "\(process.child.processID)", member.address ?? "-", member.socket ?? "-"]
         }
         for line in Terminal.table(header: ["ROLE", "INSTANCE", "PID", "ADDRESS", "SOCKET"], rows: rows) { Terminal.line(line) }
-        guard let external = shown.last(where: { $0.member.role == .external })?.member.socket else { return }
+        guard let external = shown.first(where: { $0.member.role == .external })?.member.socket else { return }
         Terminal.line(
             """
 

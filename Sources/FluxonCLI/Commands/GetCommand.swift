@@ -52,7 +52,7 @@ struct GetCommand: AsyncParsableCommand {
             guard let text else {
                 throw CommandFailure.usage("the value is \(ByteSize.describe(value.count)) of binary data: give --output FILE, or pipe it")
             }
-            Terminal.line(text)
+            Terminal.line(text.last == "\n" ? String(text.dropLast()) : text)
             return
         }
         let content: (name: String, value: JSONValue) =

@@ -32,6 +32,8 @@ final class Supervisor {
     static let stopLimit = Duration.seconds(10)
 
     private(set) var groups: [[Running]] = []
+    /// Hears what a process says it is doing.
+    var onStatus: ((DevPlan.Member, String) -> Void)?
     private let plan: DevPlan
     private let signals: SignalDescriptor
     private let environment: [String: String]
@@ -104,7 +106,13 @@ final class Supervisor {
             + alive.map { $0.notifications.descriptor.number }
         let readable = try Kernel.waitReadable(descriptors, timeout: most)
         for (index, process) in alive.enumerated() {
-            if readable[1 + alive.count + index], try process.notifications.receive().contains(.ready) { process.isReady = true }
+            for notification in readable[1 + alive.count + index] ? try process.notifications.receive() : [] {
+                switch notification {
+                case .ready: process.isReady = true
+                case .status(let text): onStatus?(process.member, text)
+                case .stopping: break
+                }
+            }
             if readable[1 + index] { process.ending = try process.child.reap() }
         }
         guard readable[0] else { return false }

@@ -19,7 +19,14 @@ struct Speed {
         }
     }
 
-    var rate: String { "\(Self.digits(gigabytesPerSecond)) GB/s" }
+    /// `4.2 GB/s`, `12 MB/s`, `3 kB/s`.
+    var rate: String {
+        switch gigabytesPerSecond {
+        case 0.1...: "\(Self.digits(gigabytesPerSecond)) GB/s"
+        case 1e-4...: "\(Self.digits(gigabytesPerSecond * 1e3)) MB/s"
+        default: "\(Self.digits(gigabytesPerSecond * 1e6)) kB/s"
+        }
+    }
 
     /// About three significant digits.
     static func digits(_ value: Double) -> String {
