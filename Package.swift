@@ -78,6 +78,7 @@ let face: [Target] = [
 ]
 
 let testTargets: [Target] = [
+    .target(name: "FluxonLocalSupport", dependencies: ["FluxonOwner", "fluxon-probe"], path: "Tests/FluxonLocalSupport", swiftSettings: settings),
     .executableTarget(name: "fluxon-probe", dependencies: ["Fluxon"], path: "Tests/FluxonProbe", swiftSettings: settings),
     tests("FluxonCoreTests", ["FluxonCore"]),
     tests("FluxonSystemTests", ["FluxonSystem"]),
@@ -90,8 +91,8 @@ let testTargets: [Target] = [
     tests("FluxonEtcdTests", ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", "fluxon-test-etcd"]),
     tests("FluxonMasterTests", ["FluxonMaster"]),
     tests("FluxonOwnerTests", ["FluxonOwner"]),
-    tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner", "fluxon-probe"]),
-    tests("FluxonTests", ["Fluxon", "FluxonOwner", "fluxon-probe"]),
+    tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner", "FluxonLocalSupport"]),
+    tests("FluxonTests", ["Fluxon", "FluxonOwner", "FluxonLocalSupport"]),
     tests("FluxonMeasureTests", ["FluxonMeasure"]),
     tests("FluxonSimulationTests", ["FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool", heap]),
     tests("FluxonClusterTests", ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd"]),

@@ -1,6 +1,7 @@
 import Fluxon
 import FluxonCore
 import FluxonExternal
+import FluxonLocalSupport
 import FluxonOwner
 import FluxonSystem
 import Glibc

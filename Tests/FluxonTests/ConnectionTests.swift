@@ -1,5 +1,6 @@
 import Fluxon
 import FluxonCore
+import FluxonLocalSupport
 import FluxonOwner
 import FluxonPool
 import FluxonSystem

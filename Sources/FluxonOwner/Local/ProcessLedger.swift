@@ -21,6 +21,11 @@ package struct ProcessLedger: Sendable {
     package struct Estate: Equatable, Sendable {
         package var extents: [Extent]
         package var entries: [EntryReference]
+
+        package init(extents: [Extent], entries: [EntryReference]) {
+            self.extents = extents
+            self.entries = entries
+        }
     }
 
     private enum Operation: Sendable {

@@ -1,10 +1,10 @@
 import FluxonCore
-import FluxonSystem
+package import FluxonSystem
 import Glibc
 
 /// A `fluxon-probe` of its own process.
-struct ProbeProcess: ~Copyable {
-    let child: ChildProcess
+package struct ProbeProcess: ~Copyable {
+    package let child: ChildProcess
     private let output: Descriptor
 
     private init(child: consuming ChildProcess, output: consuming Descriptor) {
@@ -13,7 +13,7 @@ struct ProbeProcess: ~Copyable {
     }
 
     /// Starts it and waits until it has done its steps (or, for `fill`, until it is inside the closure).
-    static func start(_ arguments: [String], until line: String = "ready") async throws -> ProbeProcess {
+    package static func start(_ arguments: [String], until line: String = "ready") async throws -> ProbeProcess {
         let pipe = try Descriptor.pipe()
         let output = try pipe.first.duplicate()
         let child = try ChildProcess(
@@ -41,5 +41,5 @@ struct ProbeProcess: ~Copyable {
         }
     }
 
-    func signal(_ number: CInt) throws { try child.process.signal(number) }
+    package func signal(_ number: CInt) throws { try child.process.signal(number) }
 }

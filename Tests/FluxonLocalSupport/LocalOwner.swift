@@ -1,26 +1,26 @@
 import FluxonCore
-import FluxonOwner
-import FluxonPool
-import FluxonRPC
-import FluxonSystem
+package import FluxonOwner
+package import FluxonPool
+package import FluxonRPC
+package import FluxonSystem
 import Glibc
 import Synchronization
 
 /// An owner without a cluster, in this process, behind a real socket.
-final class LocalOwner: @unchecked Sendable {
+package final class LocalOwner: @unchecked Sendable {
     // SAFETY: `parts` is made before anybody else sees this object; what is in it is touched on the loop alone.
-    let path: String
-    let loop: EventLoop
+    package let path: String
+    package let loop: EventLoop
     private var parts: Parts?
 
-    struct Parts {
-        let pool: Pool
-        let backend: StandaloneBackend
-        let server: RPCServer
-        let service: LocalService
+    package struct Parts {
+        package let pool: Pool
+        package let backend: StandaloneBackend
+        package let server: RPCServer
+        package let service: LocalService
     }
 
-    init(
+    package init(
         path: String = LocalOwner.freshPath(), capacityBytes: Int = 16 << 20, generation: UInt64 = 1, clusterName: String = "demo"
     ) async throws {
         self.path = path
@@ -39,11 +39,11 @@ final class LocalOwner: @unchecked Sendable {
 
     deinit { loop.stop() }
 
-    static func freshPath() -> String { "/tmp/fluxon-test-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue).sock" }
+    package static func freshPath() -> String { "/tmp/fluxon-test-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue).sock" }
     private static let counter = Atomic<Int>(0)
 
     /// Looks into the owner, on its loop.
-    func inside<T: Sendable>(_ body: @escaping @Sendable (Parts) throws -> T) async throws -> T {
+    package func inside<T: Sendable>(_ body: @escaping @Sendable (Parts) throws -> T) async throws -> T {
         try await loop.perform { [self] in
             guard let parts else { throw FluxonError(.closed, "this owner was stopped") }
             return try body(parts)
@@ -51,12 +51,12 @@ final class LocalOwner: @unchecked Sendable {
     }
 
     /// Waits until `condition` holds, looking after every turn of the owner's loop.
-    func until(_ condition: @escaping @Sendable (Parts) -> Bool) async throws {
+    package func until(_ condition: @escaping @Sendable (Parts) -> Bool) async throws {
         while try await !inside(condition) { try await loop.sleep(for: .milliseconds(1)) }
     }
 
     /// Ends as a crash does: every connection drops and the pool is no longer anybody's.
-    func crash() async throws {
+    package func crash() async throws {
         try await loop.perform { [self] in
             parts?.service.close()
             parts?.server.close()
