@@ -154,7 +154,7 @@ import Testing
         try await Fixture.with(backend) { fixture in
             let client = fixture.client
             let recorder = Recorder<EtcdWatchEvent>()
-            let kept = try await client.grantLease(ttl: .seconds(1)) { Issue.record("the kept lease was lost") }
+            let kept = try await client.grantLease(ttl: .seconds(3)) { Issue.record("the kept lease was lost") }
             let unkept = try await client.grantUnkeptLease(ttlSeconds: 1)
             let start = try await client.put("kept", "1", lease: kept.id).revision
             try await client.put("unkept", "1", lease: unkept.id)

@@ -73,7 +73,7 @@ import Testing
             let client = fixture.client
             let changes = Recorder<EtcdWatchEvent>()
             _ = try await client.watch(.key("presence/a"), from: 1) { changes.record($0) }
-            let keeper = Task { try await client.keepPresent("presence/a", Array("here".utf8), ttl: .seconds(2)) }
+            let keeper = Task { try await client.keepPresent("presence/a", Array("here".utf8), ttl: .seconds(4)) }
             #expect(try await changes.changes(1) == ["put presence/a=here"])
             let lease = try #require(try await client.get("presence/a")?.lease)
             let other = try await readyClient([fixture.endpoint], loop: client.loop)

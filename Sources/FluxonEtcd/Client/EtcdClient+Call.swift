@@ -17,8 +17,10 @@ struct AttemptFailure: Error {
         fault == .invalidToken || fault == .oldAuthenticationRevision || fault == .userEmpty
     }
 
+    var isTimeout: Bool { code == 4 }
+
     /// Whether another endpoint, or the same one later, may answer. Faults of the server's state, not of the request.
-    var isTransient: Bool { code == 14 || code == 4 || code == 8 && fault == .tooManyRequests }
+    var isTransient: Bool { code == 14 || isTimeout || code == 8 && fault == .tooManyRequests }
 }
 
 extension EtcdClient {
@@ -33,16 +35,19 @@ extension EtcdClient {
         let timeout = timeout ?? options.timeout
         let deadline = loop.now.advanced(by: timeout)
         var retry = RetryPolicy(endpointCount: options.endpoints.count)
-        var lastFailure = "the time was over before the first attempt"
+        var lastFailure: String?
         while true {
             guard !Task.isCancelled else { throw .cancelled }
             let endpoint = try currentEndpoint()
             let remaining = deadline.since(loop.now)
             guard remaining > .zero else {
                 throw .unreachable(
-                    method: method, endpoints: options.endpoints.map(\.description), timeout: timeout, lastFailure: lastFailure)
+                    method: method, endpoints: options.endpoints.map(\.description), timeout: timeout,
+                    lastFailure: lastFailure ?? "the time was over before the first attempt")
             }
-            let allowed = isRepeatable && endpoints.count > 1 ? min(remaining, options.attemptTimeout) : remaining
+            // A write that was sent waits to the end, since nothing else tells its outcome; one that waits for a connection need not.
+            let mayGoOn = endpoints.count > 1 && (isRepeatable || !endpoint.isConnected)
+            let allowed = mayGoOn ? min(remaining, options.attemptTimeout) : remaining
             switch await attempt(method, message, at: endpoint, timeout: allowed) {
             case .success(let bytes):
                 do { return try Response(serializedBytes: bytes) } catch {
@@ -51,7 +56,8 @@ extension EtcdClient {
             case .failure(let failure):
                 guard !isClosed else { throw .closed }
                 guard !Task.isCancelled else { throw .cancelled }
-                lastFailure = "\(endpoint.name): \(failure.message)"
+                // The last attempt often just runs into the deadline: what went wrong before says more.
+                if lastFailure == nil || !failure.isTimeout { lastFailure = "\(endpoint.name): \(failure.message)" }
                 guard let pause = try retry.pause(after: failure, method: method, endpoint: endpoint.name, isRepeatable: isRepeatable)
                 else { continue }
                 leave(endpoint)

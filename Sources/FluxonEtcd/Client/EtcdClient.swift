@@ -30,15 +30,20 @@ package actor EtcdClient {
         self.options = options
     }
 
-    /// Ends every call, watch and keep-alive. Leases run out by themselves; revoke them before if that matters.
+    /// Ends every call, watch and keep-alive: calls throw and watches tell `.closed`. Leases run out by themselves; revoke them before
+    /// if that matters, and cancel tasks in `keepPresent`.
     package func close() {
         isClosed = true
         for driver in leases.values { driver.timer?.cancel() }
-        for driver in watches.values { driver.timer?.cancel() }
+        let watching = watches.values
         leases = [:]
         watches = [:]
         for endpoint in endpoints { endpoint.close() }
         endpoints = []
+        for driver in watching {
+            driver.timer?.cancel()
+            driver.onEvent(.failed(.closed))
+        }
     }
 
     /// The endpoint to use now. Connections are made at their first use.

@@ -15,6 +15,9 @@ final class EtcdEndpoint {
 
     func close() { rpc.close() }
 
+    /// Whether a call would leave at once.
+    var isConnected: Bool { rpc.isConnected }
+
     /// - Parameter body: Called once, with the answer or the reason why there is none.
     @discardableResult
     func unary(

@@ -107,7 +107,11 @@ package final class RPCClient: @unchecked Sendable {
             stream.deadline = instant
             stream.timer = loop.schedule(at: instant) { [weak self, weak stream] in
                 guard let self, let stream else { return }
-                stream.expire(RPCStatus(.deadlineExceeded, "no answer within \(deadline)\(connectionProblem)", cause: lastError))
+                // A call that still waits for a connection was seen by nobody.
+                stream.expire(
+                    RPCStatus(
+                        .deadlineExceeded, "no answer within \(deadline)\(connectionProblem)", cause: lastError,
+                        isUnprocessed: stream.onDetach != nil))
             }
         }
         attach(stream)

@@ -44,7 +44,16 @@ final class EtcdProcess: @unchecked Sendable {
         process.waitUntilExit()
     }
 
-    func pause() { Glibc.kill(process.processIdentifier, SIGSTOP) }
+    /// Stopped in fact when this returns: the signal alone may reach a busy process later than a request does.
+    func pause() {
+        Glibc.kill(process.processIdentifier, SIGSTOP)
+        while process.isRunning {
+            let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8)
+            if status?.split(separator: ")").last?.hasPrefix(" T") ?? true { return }
+            sched_yield()
+        }
+    }
+
     func resume() { Glibc.kill(process.processIdentifier, SIGCONT) }
 
     /// On the same port, with the same data.
