@@ -87,15 +87,18 @@ let testTargets: [Target] = [
     tests("FluxonTransferTests", ["FluxonTransfer"]),
     // The embedded metadata as a process of its own: only such a one can be killed.
     .executableTarget(
-        name: "fluxon-test-etcd", dependencies: ["FluxonSystem", "FluxonEtcdEmbedded"], path: "Tests/FluxonTestEtcd", swiftSettings: settings),
+        name: "fluxon-test-etcd", dependencies: ["FluxonSystem", "FluxonEtcdEmbedded"], path: "Tests/FluxonTestEtcd",
+        swiftSettings: settings),
     tests("FluxonEtcdTests", ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", "fluxon-test-etcd"]),
     tests("FluxonMasterTests", ["FluxonMaster"]),
     tests("FluxonOwnerTests", ["FluxonOwner"]),
     tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner", "FluxonLocalSupport"]),
     tests("FluxonTests", ["Fluxon", "FluxonOwner", "FluxonLocalSupport"]),
     tests("FluxonMeasureTests", ["FluxonMeasure"]),
-    tests("FluxonSimulationTests", ["FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool", heap]),
-    tests("FluxonClusterTests", ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd"]),
+    // The checker of recorded histories, for the simulator and for real processes.
+    .target(name: "FluxonLinearizability", path: "Tests/FluxonLinearizability", swiftSettings: settings),
+    tests("FluxonSimulationTests", ["FluxonLinearizability", "FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool", heap]),
+    tests("FluxonClusterTests", ["Fluxon", "FluxonLinearizability", "FluxonCore", "FluxonSystem"]),
     tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem"]),
     tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem"]),
     tests("FluxonTidyTests", []),

@@ -1,3 +1,4 @@
+import FluxonLinearizability
 import FluxonCore
 import FluxonMaster
 import FluxonOwner

@@ -1,3 +1,4 @@
+import FluxonLinearizability
 import Testing
 
 @Suite struct LinearizabilityTests {

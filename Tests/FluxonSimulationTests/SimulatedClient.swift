@@ -1,3 +1,4 @@
+import FluxonLinearizability
 import FluxonCore
 import FluxonOwner
 

@@ -1,6 +1,6 @@
 /// One operation on one key as its caller saw it. Values are named by numbers that are never written twice.
-struct HistoryOperation: Sendable {
-    enum Action: Hashable, Sendable {
+package struct HistoryOperation: Sendable {
+    package enum Action: Hashable, Sendable {
         /// A get, or an `exists` or `size` whose version is known to be that value's; nil: absent.
         case read(UInt64?)
         case write(UInt64)
@@ -13,10 +13,16 @@ struct HistoryOperation: Sendable {
         case removeExpected(UInt64)
     }
 
-    let action: Action
-    let start: UInt64
+    package let action: Action
+    package let start: UInt64
     /// nil: nobody knows whether it took effect; it may do so at any time after `start`, or never.
-    var end: UInt64?
+    package var end: UInt64?
+
+    package init(action: Action, start: UInt64, end: UInt64?) {
+        self.action = action
+        self.start = start
+        self.end = end
+    }
 }
 
 /// Is there an order of the operations of one key in which each takes effect between its call and its answer, and each read shows
@@ -25,14 +31,14 @@ struct HistoryOperation: Sendable {
 /// Exponential only in the number of operations that overlap. Operations of unknown outcome are first cut to size, which does not
 /// change the verdict: a write whose value nobody saw is left out, one that was seen took effect before the first answer that showed
 /// it; removes stand for each other, so they are tried in the order of their calls, and only where there is something to remove.
-enum Linearizability {
+package enum Linearizability {
     /// - Returns: nil when there is such an order; else the operations among which every attempt got stuck, for a person.
-    static func violation(in history: [HistoryOperation], initial: UInt64? = nil) -> [HistoryOperation]? {
+    package static func violation(in history: [HistoryOperation], initial: UInt64? = nil) -> [HistoryOperation]? {
         var search = Search(bounded(history), initial: initial)
         return search.run()
     }
 
-    static func bounded(_ history: [HistoryOperation]) -> [HistoryOperation] {
+    package static func bounded(_ history: [HistoryOperation]) -> [HistoryOperation] {
         var seenAt: [UInt64: UInt64] = [:]
         for operation in history {
             guard let end = operation.end, let value = shown(operation.action) else { continue }
