@@ -121,7 +121,11 @@ struct Invariants {
 
 extension Simulation {
     func observe(_ note: RoutingNote, at time: UInt64, _ master: SimulatedMaster) {
-        trace.add(now, 10, UInt64(master.number), 0, "master \(master.number): \(note)")
+        if case .completed = note {
+            trace.add(now, 10, UInt64(master.number), 1, "master \(master.number): completed")
+        } else {
+            trace.add(now, 10, UInt64(master.number), 0, "master \(master.number): \(note)")
+        }
         switch note {
         case .operationCompleted(_, let commit, let version):
             checkCompletion(commit.key, version)
@@ -130,7 +134,7 @@ extension Simulation {
         case .removed(let key, let version, _):
             invariants.removed(key, version)
             history.add(key, .remove, time, now)
-        case .completed: checkUnreported(master, time)
+        case .completed(let existing): checkUnreported(existing, time)
         case .lost(let instance):
             if let host = hosts.first(where: { $0.instance == instance }) { invariants.distrusted(host) }
         case .anomaly(let text): invariants.fail("anomaly: \(text)")
@@ -139,8 +143,8 @@ extension Simulation {
     }
 
     /// R7: with every owner heard or lost, what nobody reported is absent from here on.
-    private func checkUnreported(_ master: SimulatedMaster, _ time: UInt64) {
-        for key in keys where master.table?.placement(of: key) == nil {
+    private func checkUnreported(_ existing: [Key], _ time: UInt64) {
+        for key in keys where !existing.contains(key) {
             invariants.foundAbsent(key)
             history.add(key, .remove, time, now)
         }

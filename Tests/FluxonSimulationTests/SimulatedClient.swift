@@ -46,6 +46,8 @@ struct History {
 
     mutating func forget(_ key: Key, _ number: Int) -> Bool { running[key]?.removeValue(forKey: number) != nil }
 
+    var summary: String { "\(succeeded) operations, \(localReads) of them local, \(failed) failed" }
+
     mutating func closeAll() {
         for (key, operations) in running {
             for (_, operation) in operations { add(key, operation.action, operation.start, nil) }

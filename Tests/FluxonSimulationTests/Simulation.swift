@@ -145,7 +145,19 @@ struct SimulationOptions {
     var readerBug: PlantedReaderBug?
 }
 
-enum PlantedReaderBug {
+extension SimulationOptions {
+    /// What a seed stands for: how many owners, how often something goes wrong, how busy the clients are.
+    static func seeded(_ seed: UInt64) -> SimulationOptions {
+        var options = SimulationOptions()
+        options.owners = 2 + Int(seed % 3)
+        options.faultMilliseconds = [1_000, 2_500, 5_000, 9_000][Int(seed % 4)]
+        options.thinkMilliseconds = [20, 60, 200][Int(seed / 4 % 3)]
+        options.keys = 2 + Int(seed / 2 % 3)
+        return options
+    }
+}
+
+enum PlantedReaderBug: Hashable, Sendable {
     /// D is checked after the last look at the entry (P4).
     case deadlineLast
 }

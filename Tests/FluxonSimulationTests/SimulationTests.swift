@@ -14,18 +14,12 @@ import Testing
 
     @Test("a cluster under faults keeps every invariant, and every history is linearizable", arguments: seeds)
     func faults(seed: UInt64) {
-        var options = SimulationOptions()
+        var options = SimulationOptions.seeded(seed)
         options.keepsTrace = getenv("FLUXON_TRACE") != nil
-        options.owners = 2 + Int(seed % 3)
-        options.faultMilliseconds = [1_000, 2_500, 5_000, 9_000][Int(seed % 4)]
         let simulation = Simulation(seed: seed, options: options)
         let violations = simulation.run()
-        if getenv("FLUXON_STATS") != nil {
-            Self.write(
-                "seed \(seed): \(simulation.history.succeeded) ok, \(simulation.history.localReads) local, \(simulation.history.failed) failed"
-            )
-        }
-        if options.keepsTrace { for line in simulation.trace.lines { Self.write(line) } }
+        for line in simulation.trace.lines { Self.write(line) }
+        Self.note("seed \(seed): \(simulation.history.summary), digest \(simulation.trace.digest)")
         #expect(violations.isEmpty, "seed \(seed): \(violations.prefix(3)); see scripts/simulate --seed \(seed) --trace")
         #expect(simulation.history.succeeded > 5, "seed \(seed): only \(simulation.history.succeeded) operations came through")
     }
@@ -52,6 +46,11 @@ import Testing
         _ = second.run()
         #expect(first.trace.lines == second.trace.lines)
         #expect(first.trace.digest == second.trace.digest)
+    }
+
+    /// Shown with `FLUXON_STATS`.
+    static func note(_ line: String) {
+        if getenv("FLUXON_STATS") != nil { write(line) }
     }
 
     private static func write(_ line: String) {

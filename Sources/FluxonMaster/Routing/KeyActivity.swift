@@ -24,7 +24,7 @@ struct KeyActivity: Sendable {
 struct RunningOperation: Sendable {
     let reference: OperationReference
     let commit: LinkCommit
-    /// Owners whose confirmation is missing.
+    /// Owners whose confirmation is missing, once for each invalidation.
     var awaited: [OwnerID] = []
     /// Everybody who was told, with session and number, for `settled` or `restore`.
     var invalidated: [(owner: OwnerID, session: UInt64, number: UInt64)] = []

@@ -27,8 +27,8 @@ package enum RoutingNote: Hashable, Sendable {
     case lost(InstanceKey)
     /// R8 holds: commits are completed from here on.
     case opened
-    /// R7: every owner has reported or is lost; what nobody reported is absent.
-    case completed
+    /// R7: every owner has reported or is lost; what nobody reported is absent. The keys that exist, with `observesOperations`.
+    case completed(existing: [Key])
     /// An ordered removal that nobody asked for.
     case removed(Key, Version, RemovalCause)
     /// Only with `observesOperations`.

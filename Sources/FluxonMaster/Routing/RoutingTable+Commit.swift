@@ -72,7 +72,7 @@ extension RoutingTable {
         }
         guard planted != .completeBeforeConfirm else { return }
         self[holder].awaited.append(awaited)
-        if !operation.awaited.contains(holder) { operation.awaited.append(holder) }
+        operation.awaited.append(holder)
     }
 
     func deadBy(_ barrier: BootInstant?) -> BootInstant {
@@ -99,7 +99,9 @@ extension RoutingTable {
     /// A confirmation came, or is no longer needed.
     mutating func resolve(_ confirmation: AwaitedConfirmation, _ holder: OwnerID, now: BootInstant) {
         guard activities[confirmation.key]?.operation?.reference == confirmation.cause else { return }
-        activities[confirmation.key]?.operation?.awaited.removeAll { $0 == holder }
+        if let place = activities[confirmation.key]?.operation?.awaited.firstIndex(of: holder) {
+            activities[confirmation.key]?.operation?.awaited.remove(at: place)
+        }
         completeIfConfirmed(confirmation.key, now: now)
     }
 

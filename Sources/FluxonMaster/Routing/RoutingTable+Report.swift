@@ -69,10 +69,10 @@ extension RoutingTable {
     }
 
     /// R3: a copy that comes back while an operation is prepared is invalidated in the new session before the operation completes.
-    private mutating func invalidateIfPrepared(_ id: OwnerID, _ key: Key, now: BootInstant) {
+    private mutating func invalidateIfPrepared(_ id: OwnerID, _ key: Key, again: Bool = false, now: BootInstant) {
         guard var operation = activities[key]?.operation, operation.version == nil, operation.reference.owner != id,
             let session = self[id].session?.number,
-            !operation.invalidated.contains(where: { $0.owner == id && $0.session == session })
+            again || !operation.invalidated.contains(where: { $0.owner == id && $0.session == session })
         else { return }
         invalidate(id, for: &operation, now: now)
         activities[key]?.operation = operation
@@ -150,6 +150,8 @@ extension RoutingTable {
             records[commit.key] = record
         }
         sendDone(id, commit.operation, publishes: publishes, now: now)
+        // What it publishes now is not covered by an invalidation that went out before.
+        if publishes { invalidateIfPrepared(id, commit.key, again: true, now: now) }
         return true
     }
 }

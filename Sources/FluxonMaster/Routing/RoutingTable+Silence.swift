@@ -141,7 +141,7 @@ extension RoutingTable {
         if isOpen, !isComplete, owners.allSatisfy({ $0.hasReported || ($0.desired.state == .lost && $0.isWritten) }) {
             isComplete = true
             removals = []
-            note(.completed)
+            note(.completed(existing: observesOperations ? Array(records.keys) : []))
             judgeAllClaims(now: now)
             wakeStalled(now: now)
         }

@@ -8,8 +8,7 @@ extension ReplicaTable {
         guard planted != .skipInvalidation else { return }
         detachFetch(key)
         keys[key]?.commit?.isInvalidated = true
-        // A replayed `done` that waited for validity was overwritten meanwhile: it only answers its caller any more (R3).
-        defer { if let version = keys[key]?.commit?.kept { finish(key, .committed(version), publish: nil, now: now) } }
+        defer { parkKept(key, invalidation, now: now) }
         if let copy = store.retire(key) {
             hasRetired = true
             releaseParked(key)
@@ -26,6 +25,19 @@ extension ReplicaTable {
             keys[key]?.parked?.invalidation = invalidation.number
             parkedByInvalidation[invalidation.number] = key
         }
+    }
+
+    /// R3: a replayed `done` waits for validity, and its version is being overwritten: the caller is answered, the bytes are parked
+    /// like a published copy.
+    private mutating func parkKept(_ key: Key, _ invalidation: Invalidation, now: BootInstant) {
+        guard let commit = keys[key]?.commit, let version = commit.kept else { return }
+        if let value = commit.request.value { store.retain(value.extent) }
+        finish(key, .committed(version), publish: nil, now: now)
+        guard let value = commit.request.value else { return }
+        guard let cause = invalidation.cause, keys[key]?.parked == nil else { return store.release(value.extent) }
+        let copy = StoredCopy(extent: value.extent, byteCount: value.byteCount, version: version, flags: value.flags)
+        keys[key, default: .init()].parked = ParkedCopy(copy: copy, cause: cause, invalidation: invalidation.number)
+        parkedByInvalidation[invalidation.number] = key
     }
 
     /// C6: the operation that parked these copies is acknowledged.
