@@ -11,22 +11,25 @@ import Testing
         case reader(PlantedReaderBug)
     }
 
+    /// Rare ones start near a seed that is known to find them, so that the normal run stays short.
     @Test(
         "a planted mistake is found",
         arguments: [
-            Bug.replica(.skipInvalidation), .replica(.deadlineFromArrival), .replica(.joinDetachedFetch), .replica(.takeWithoutValidity),
-            .routing(.completeBeforeConfirm), .routing(.exposeEarly), .routing(.openAtOnce), .routing(.trustBypassed),
-            .routing(.bypassWithoutRoster), .reader(.deadlineLast),
-        ])
-    func found(bug: Bug) {
+            (Bug.replica(.skipInvalidation), 1), (.replica(.deadlineFromArrival), 1), (.replica(.joinDetachedFetch), 1),
+            (.replica(.takeWithoutValidity), 30), (.routing(.completeBeforeConfirm), 1), (.routing(.exposeEarly), 1),
+            (.routing(.openAtOnce), 1), (.routing(.trustBypassed), 38), (.routing(.bypassWithoutRoster), 30), (.reader(.deadlineLast), 74),
+        ] as [(Bug, UInt64)])
+    func found(bug: Bug, start: UInt64) {
         var firstSeed: UInt64?
         var violation = ""
-        for seed in 1...150 as ClosedRange<UInt64> where firstSeed == nil {
+        for seed in start...start + 150 where firstSeed == nil {
             var options = SimulationOptions.seeded(seed)
             switch bug {
             case .replica(let bug): options.replicaBug = bug
             case .routing(let bug): options.routingBug = bug
-            case .reader(let bug): options.readerBug = bug
+            case .reader(let bug):
+                options.readerBug = bug
+                options.readerStops = 4
             }
             if let first = Simulation(seed: seed, options: options).run().first {
                 firstSeed = seed

@@ -116,7 +116,7 @@ extension Simulation {
 
     /// A thread may stop anywhere between the steps of P3, for any time.
     private func pause(_ body: @escaping () -> Void) {
-        switch random.below(40) {
+        switch random.below(options.readerStops) {
         case 0: schedule(after: random.range(1...200) * Self.millisecond, body)
         case 1: schedule(after: random.range(200...12_000) * Self.millisecond, body)
         default: body()

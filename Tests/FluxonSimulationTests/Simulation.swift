@@ -135,6 +135,8 @@ struct SimulationOptions {
     /// Mean pause of a client between operations, in milliseconds.
     var thinkMilliseconds: UInt64 = 250
     var hasFaults = true
+    /// A reader stops at two of so many steps.
+    var readerStops: UInt64 = 40
     /// More in one virtual second is a timer that fires for nothing, again and again.
     var eventsPerSecond = 20_000
     /// Mean time between faults, in milliseconds.
@@ -152,6 +154,7 @@ extension SimulationOptions {
         options.owners = 2 + Int(seed % 3)
         options.faultMilliseconds = [1_000, 2_500, 5_000, 9_000][Int(seed % 4)]
         options.thinkMilliseconds = [20, 60, 200][Int(seed / 4 % 3)]
+        options.readerStops = seed % 5 == 0 ? 5 : 40
         options.keys = 2 + Int(seed / 2 % 3)
         return options
     }
