@@ -80,10 +80,13 @@ let face: [Target] = [
 let testTargets: [Target] = [
     .target(name: "FluxonLocalSupport", dependencies: ["FluxonOwner", "fluxon-probe"], path: "Tests/FluxonLocalSupport", swiftSettings: settings),
     .executableTarget(name: "fluxon-probe", dependencies: ["Fluxon"], path: "Tests/FluxonProbe", swiftSettings: settings),
+    // Entry points for fuzzing, one file per decoder or session: replayed by tests, driven by libFuzzer in scripts/fuzz.
+    .target(
+        name: "FluxonFuzzing", dependencies: ["FluxonRPC", "FluxonCore", "FluxonSystem"], path: "Fuzzing/Targets", swiftSettings: settings),
     tests("FluxonCoreTests", ["FluxonCore"]),
     tests("FluxonSystemTests", ["FluxonSystem"]),
     tests("FluxonPoolTests", ["FluxonPool"]),
-    tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem"], exclude: ["Peers", "Corpus"]),
+    tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonFuzzing"], exclude: ["Peers"]),
     tests("FluxonTransferTests", ["FluxonTransfer"]),
     // The embedded metadata as a process of its own: only such a one can be killed.
     .executableTarget(
@@ -103,6 +106,14 @@ let testTargets: [Target] = [
     tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem"]),
     tests("FluxonTidyTests", []),
 ]
+
+/// libFuzzer's program, only with FLUXON_FUZZING=1: scripts/fuzz builds it. What it calls is replayed by the tests.
+let fuzzing: [Target] =
+    Context.environment["FLUXON_FUZZING"] == "1"
+    ? [
+        .executableTarget(
+            name: "fluxon-fuzz", dependencies: ["FluxonFuzzing"], path: "Fuzzing/Program", swiftSettings: settings)
+    ] : []
 
 let benchmarks: [Target] =
     isBenchmarking
@@ -131,6 +142,6 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
-    targets: cTargets + mechanisms + roles + face + testTargets + benchmarks,
+    targets: cTargets + mechanisms + roles + face + testTargets + fuzzing + benchmarks,
     cLanguageStandard: .gnu11
 )

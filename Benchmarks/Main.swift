@@ -8,6 +8,7 @@ import FluxonMeasure
         ("memcpy", { for bytes in Sizes.all { report(MemoryCopyLimit.measure(bytes: bytes)) } }),
         ("pool get", { try LocalGetCases.run() }),
         ("pool overwrite", { try PoolOwnerCases.run() }),
+        ("rpc unary", { try await RPCUnaryCases.run() }),
         ("raw loopback", rawLoopbackCases),
         ("transfer tcp", transferCases),
     ]

@@ -18,6 +18,8 @@ package struct RPCLimits: Sendable, Hashable {
     package var connectionWindowBytes = Limits.rpcConnectionWindowBytes
     /// Largest frame that we take, in bytes; from 16 KiB to 16 MiB - 1.
     package var frameBytes = Limits.rpcFrameBytes
+    /// Time for TLS and the first SETTINGS of a peer on another machine.
+    package var setupTime = Duration.seconds(10)
     /// Unsent bytes of a call from which on `isWritable` is false; `onWritable` comes at half of it.
     package var writableBytes = 1 << 20
 

@@ -96,7 +96,23 @@ import Testing
         let client = RPCClient(loop: fixture.loop, target: try await secured(fixture, certificates))
         let error = await #expect(throws: RPCError.self) { try await client.unary("/test.Echo/Unary", [1]) }
         #expect(error?.code == .unavailable)
-        #expect((error?.cause as? TLSError)?.kind == .needsTLS, "\(String(describing: error))")
+        #expect(error?.message.contains("without TLS") == true, "\(String(describing: error))")
+    }
+
+    @Test("a TLS client that comes to a cleartext server is dropped with the reason, and others are served on")
+    func handshakeAtCleartextServer() async throws {
+        let fixture = try await EchoFixture()
+        let (ends, sink) = AsyncStream.makeStream(of: RPCError?.self)
+        let pair = try Descriptor.socketPair()
+        let served = LoopOwned(try pair.first.duplicate())
+        try await fixture.loop.perform {
+            fixture.server.adopt(served.take(), context: nil, received: [0x16, 3, 1, 2, 0]) { sink.yield($0) }
+        }
+        for await end in ends {
+            #expect((end?.cause as? TLSError)?.kind == .needsTLS)
+            break
+        }
+        #expect(try await fixture.client().unary("/test.Echo/Unary", [1]) == [1])
     }
 
     @Test("files that are missing, or a key that is another's, are named at once")

@@ -25,11 +25,8 @@ extension RPCClient {
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let begin: @Sendable () -> Void = {
-                    call.begin(continuation) {
-                        let stream = self.open(path, metadata: metadata, deadline: deadline, waitsForConnection: waitsForConnection)
-                        stream.send(message)
-                        stream.halfClose()
-                        return stream
+                    call.begin(continuation, message) {
+                        self.open(path, metadata: metadata, deadline: deadline, waitsForConnection: waitsForConnection)
                     }
                 }
                 if loop.isCurrent { begin() } else { loop.execute(begin) }
@@ -69,7 +66,9 @@ private final class UnaryCall: @unchecked Sendable {
 
     init(operation: String) { self.operation = operation }
 
-    func begin(_ continuation: CheckedContinuation<Result<[UInt8], RPCError>, Never>, _ open: () -> RPCStream) {
+    func begin(
+        _ continuation: CheckedContinuation<Result<[UInt8], RPCError>, Never>, _ message: [UInt8], _ open: () -> RPCStream
+    ) {
         guard !isCancelled else {
             return continuation.resume(returning: .failure(RPCError(.cancelled, "\(operation): cancelled before it was sent")))
         }
@@ -87,6 +86,8 @@ private final class UnaryCall: @unchecked Sendable {
                 continuation.resume(returning: .failure(RPCError(status, operation: self.operation)))
             }
         }
+        stream.send(message)
+        stream.halfClose()
     }
 
     func cancel() {

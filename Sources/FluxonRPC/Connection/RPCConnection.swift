@@ -32,8 +32,6 @@ final class RPCConnection {
     private static let produceBytes = 1 << 20
     /// Reads before others get their turn.
     private static let readsPerTurn = 16
-    /// Time for TLS and the first SETTINGS of a peer on another machine.
-    private static let setupLimit = Duration.seconds(10)
 
     init(
         loop: EventLoop, descriptor: consuming Descriptor, role: RPCSession.Role, limits: RPCLimits, peer: String, buffer: ReadBuffer,
@@ -58,9 +56,10 @@ final class RPCConnection {
     var peerName: String? { tls?.peerName }
 
     private func watchSetup() {
-        setupTimer = loop.schedule(after: Self.setupLimit) { [weak self] in
+        let limit = session.limits.setupTime
+        setupTimer = loop.schedule(after: limit) { [weak self] in
             guard let self, !session.isReady else { return }
-            close(RPCError(.unavailable, "\(peer) did not speak HTTP/2 within \(Self.setupLimit); check that the address is a gRPC server"))
+            close(RPCError(.unavailable, "\(peer) did not speak HTTP/2 within \(limit); check that the address is a gRPC server"))
         }
     }
 
@@ -91,8 +90,7 @@ final class RPCConnection {
                 // A short read has emptied the socket: the next bytes make a new report.
                 if count < buffer.bytes.count, !untilEnd { return }
             case .wouldBlock: return
-            case .ended:
-                return close(RPCError(.unavailable, "\(peer) closed the connection\(session.isReady ? "" : " before it spoke HTTP/2")"))
+            case .ended: return close(closedByPeer)
             case .failed(let errno):
                 let cause = SystemError("read from \(peer)", errno: errno)
                 return close(RPCError(.unavailable, "the connection to \(peer) broke", cause: cause))
@@ -117,9 +115,16 @@ final class RPCConnection {
             return close(error)
         }
         settle()
-        if tls?.isClosed == true { return close(RPCError(.unavailable, "\(peer) closed the connection")) }
+        if tls?.isClosed == true { return close(closedByPeer) }
         // Answers to frames of the peer (SETTINGS, PING, WINDOW_UPDATE) are made by nghttp2 alone.
         if !isClosed, session.wantsWrite || tls?.isEstablished == false { scheduleFlush() } else { closeIfOver() }
+    }
+
+    private var closedByPeer: RPCError {
+        if session.isReady { return RPCError(.unavailable, "\(peer) closed the connection") }
+        let hint = tls == nil ? "without TLS" : "with TLS"
+        return RPCError(
+            .unavailable, "\(peer) closed the connection before it spoke HTTP/2; check that it serves gRPC \(hint) on this address")
     }
 
     // MARK: Writing

@@ -129,9 +129,14 @@ enum NGHTTP2 {
             return 0
         }
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { handle, frame, userData in
-            guard let session = NGHTTP2.session(userData), let frame, session.role == .server else { return 0 }
+            guard let session = NGHTTP2.session(userData), let frame else { return 0 }
             let header = frame.pointee.hd
-            guard UInt32(header.flags) & UInt32(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let handle else { return 0 }
+            if UInt32(header.type) == UInt32(NGHTTP2_GOAWAY.rawValue), frame.pointee.goaway.error_code != 0 {
+                session.gaveUp(NGHTTP2.words(of: frame.pointee.goaway))
+            }
+            guard session.role == .server, UInt32(header.flags) & UInt32(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let handle else {
+                return 0
+            }
             // The answer is complete and the client still sends: tell it to stop (RFC 9113 §8.1).
             if nghttp2_session_get_stream_remote_close(handle, header.stream_id) == 0 {
                 nghttp2_submit_rst_stream(handle, 0, header.stream_id, UInt32(NGHTTP2_NO_ERROR.rawValue))
@@ -150,6 +155,12 @@ enum NGHTTP2 {
         }
     }
 
+    fileprivate static func words(of goAway: nghttp2_goaway) -> String {
+        let details = UnsafeRawBufferPointer(start: goAway.opaque_data, count: min(goAway.opaque_data_len, 256))
+        let reason = String(cString: nghttp2_http2_strerror(goAway.error_code))
+        return details.isEmpty ? reason : "\(reason) (\(String(decoding: details, as: UTF8.self)))"
+    }
+
     fileprivate static func frameReceived(_ handle: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>, _ session: RPCSession) {
         let header = frame.pointee.hd
         let isEnd = UInt32(header.flags) & UInt32(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
@@ -164,10 +175,7 @@ enum NGHTTP2 {
         case UInt32(NGHTTP2_PING.rawValue):
             if UInt32(header.flags) & UInt32(NGHTTP2_FLAG_ACK.rawValue) != 0 { session.onPong?() }
         case UInt32(NGHTTP2_GOAWAY.rawValue):
-            let goAway = frame.pointee.goaway
-            let words = UnsafeRawBufferPointer(start: goAway.opaque_data, count: min(goAway.opaque_data_len, 256))
-            let reason = String(cString: nghttp2_http2_strerror(goAway.error_code))
-            session.goAwayReceived(words.isEmpty ? reason : "\(reason) (\(String(decoding: words, as: UTF8.self)))")
+            session.goAwayReceived(words(of: frame.pointee.goaway))
         default: break
         }
     }

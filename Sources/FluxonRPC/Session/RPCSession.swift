@@ -257,5 +257,8 @@ final class RPCSession {
         onGoAway?(reason)
     }
 
+    /// The session ends with a GOAWAY of ours that names an error.
+    func gaveUp(_ words: String) { if complaint == nil { complaint = "it broke HTTP/2: \(words)" } }
+
     func complained(_ words: String) { complaint = words }
 }

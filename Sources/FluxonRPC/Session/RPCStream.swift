@@ -30,7 +30,16 @@ package final class RPCStream {
     package var onInitialMetadata: (() -> Void)?
     /// Unsent bytes fell to half of what made `isWritable` false.
     package var onWritable: (() -> Void)?
-    package var onEnd: ((RPCStatus) -> Void)?
+    /// Set after the call has ended (a message over the limit ends it within `send`), it comes at once.
+    package var onEnd: ((RPCStatus) -> Void)? {
+        didSet {
+            guard let endStatus, let onEnd else { return }
+            self.onEnd = nil
+            onEnd(endStatus)
+        }
+    }
+    /// How the call ended, until `onEnd` was told.
+    private var endStatus: RPCStatus?
 
     struct Outgoing {
         let message: [UInt8]
@@ -219,7 +228,7 @@ package final class RPCStream {
         onDetach = nil
         let onEnd = onEnd
         clearCallbacks()
-        onEnd?(status)
+        if let onEnd { onEnd(status) } else { endStatus = status }
     }
 
     private func clearCallbacks() {
