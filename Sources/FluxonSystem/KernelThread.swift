@@ -33,6 +33,9 @@ package struct KernelThread: Sendable {
     /// Waits until the thread has ended. At most once.
     package func join() { pthread_join(identifier, nil) }
 
+    /// Lets another thread run.
+    package static func yield() { sched_yield() }
+
     /// A number that differs between all threads alive; never zero.
     package static var currentIdentifier: UInt { UInt(pthread_self()) }
 

@@ -124,6 +124,24 @@ static inline void cfluxon_prefetch(const void *address) {
     __builtin_prefetch(address, 0, 3);
 }
 
+// Adds to a word; no later load is done before the sum is visible to every processor.
+static inline void cfluxon_add_fenced(void *address, int64_t difference) {
+    __atomic_fetch_add((int64_t *)address, difference, __ATOMIC_SEQ_CST);
+#if defined(__x86_64__)
+    __asm__ __volatile__("" ::: "memory");
+#else
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+static inline void cfluxon_add_release(void *address, int64_t difference) {
+    __atomic_fetch_add((int64_t *)address, difference, __ATOMIC_RELEASE);
+}
+
+static inline uint64_t cfluxon_exchange(void *address, uint64_t value) {
+    return __atomic_exchange_n((uint64_t *)address, value, __ATOMIC_SEQ_CST);
+}
+
 static inline uint8_t cfluxon_heat_load(const void *address) {
     return __atomic_load_n((const uint8_t *)address, __ATOMIC_RELAXED);
 }

@@ -9,6 +9,8 @@ final class StoreCore: Sendable {
     private let link: OwnerLink
     private let inbox = Mutex(Inbox())
     private let current = Mutex<Attachment?>(nil)
+    /// The current attachment's view, for gets: found without a lock.
+    private let readers = PoolReaderCell()
     private let fork = ForkGuard.current
 
     private struct Inbox {
@@ -34,7 +36,7 @@ final class StoreCore: Sendable {
     func start() async throws(FluxonError) {
         let result: Result<Attachment, FluxonError> = await withUnsafeContinuation { continuation in
             loop.execute { [self] in
-                link.onAttachment = { [weak self] attachment in self?.current.withLock { $0 = attachment } }
+                link.onAttachment = { [weak self] attachment in self?.replace(with: attachment) }
                 link.start { continuation.resume(returning: $0) }
             }
         }
@@ -49,7 +51,7 @@ final class StoreCore: Sendable {
             return inbox.isClosed
         }
         guard !wasClosed else { return }
-        current.withLock { $0 = nil }
+        replace(with: nil)
         let (loop, link) = (loop, link)
         loop.execute { [self] in
             drain()
@@ -57,12 +59,20 @@ final class StoreCore: Sendable {
         }
     }
 
+    /// Called by the loop's thread, and by `close` once more.
+    private func replace(with attachment: Attachment?) {
+        current.withLock { current in
+            current = attachment
+            readers.replace(attachment?.view)
+        }
+    }
+
     // MARK: Reading shared memory
 
     @inline(__always)
     func readLocally(_ key: some StoreKey, _ consistency: Consistency) -> LocalAttempt {
-        guard let view = attachment?.view else { return .unusable }
-        let read = key.withKeyBytes { view.get($0, consistency.isLocal ? .local : .current) }
+        guard let reader = readers.reader else { return .unusable }
+        let read = key.withKeyBytes { reader.get($0, consistency.isLocal ? .local : .current) }
         switch consume read {
         case .hit(let pin): return .hit(Value(pin))
         case .miss: return .miss
@@ -70,7 +80,7 @@ final class StoreCore: Sendable {
         case .noPinWord: return .unusable
         case .forkedChild: return .unusable
         case .epochChanged:
-            attachAnew(view)
+            attachAnew(reader.view)
             return .unusable
         }
     }

@@ -3,23 +3,25 @@ package import FluxonCore
 
 /// The bytes of one value, pinned: current at some moment between the get's call and its answer, and unchanged while this value lives.
 package struct PinnedView: ~Copyable, @unchecked Sendable {
-    // SAFETY: `start` points into the view's mapping at an extent that cannot be reused while pin word `word` names its entry; the
-    // view, and with it the mapping, lives at least as long as this value.
+    // SAFETY: `start` points into the view's mapping at an extent that cannot be reused while pin word `word` names its entry; `view`,
+    // and with it the mapping, lives at least as long as `keeper`, which is the view itself or a `PoolReader` of it.
     private let start: UnsafeRawPointer
     package let byteCount: Int
     package let flags: UInt32
     package let entry: EntryReference
     private let word: Int
-    private let view: PoolView
+    private unowned(unsafe) let view: PoolView
+    private let keeper: AnyObject
 
     @inline(__always)
-    init(start: UnsafeRawPointer, byteCount: Int, flags: UInt32, entry: EntryReference, word: Int, view: PoolView) {
+    init(start: UnsafeRawPointer, byteCount: Int, flags: UInt32, entry: EntryReference, word: Int, view: PoolView, keeper: AnyObject) {
         self.start = start
         self.byteCount = byteCount
         self.flags = flags
         self.entry = entry
         self.word = word
         self.view = view
+        self.keeper = keeper
     }
 
     deinit { view.unpin(word) }

@@ -110,8 +110,9 @@ extension PoolView {
     }
 
     @inline(__always)
-    func view(_ fields: Fields, _ entry: EntryReference, pin: Int) -> PinnedView {
-        PinnedView(start: fields.start, byteCount: fields.byteCount, flags: fields.flags, entry: entry, word: pin, view: self)
+    func view(_ fields: Fields, _ entry: EntryReference, pin: Int, keeper: AnyObject) -> PinnedView {
+        PinnedView(
+            start: fields.start, byteCount: fields.byteCount, flags: fields.flags, entry: entry, word: pin, view: self, keeper: keeper)
     }
 
     /// The version of a pinned entry.

@@ -85,12 +85,19 @@ extension PoolView {
 
     /// The same over borrowed key bytes: no allocation at all. Reads `BootClock`, here and nowhere else in this module.
     package func get(_ key: UnsafeRawBufferPointer, _ consistency: LocalConsistency = .current) -> LocalRead {
-        get(key, consistency) { BootClock.now }
+        get(key, consistency, keeper: self) { BootClock.now }
     }
 
     /// The same with another clock.
-    @inline(__always)
     package func get(_ key: UnsafeRawBufferPointer, _ consistency: LocalConsistency, now: () -> BootInstant) -> LocalRead {
+        get(key, consistency, keeper: self, now: now)
+    }
+
+    /// - Parameter keeper: what a hit retains: this view, or an object that retains it.
+    @inline(__always)
+    func get(
+        _ key: UnsafeRawBufferPointer, _ consistency: LocalConsistency, keeper: AnyObject, now: () -> BootInstant
+    ) -> LocalRead {
         if fork.isChild { return .forkedChild }
         let hash = KeyHash(key, seed: geometry.hashSeed)
         for _ in 0...Self.retryLimit {
@@ -118,7 +125,7 @@ extension PoolView {
                     continue
                 }
                 warm(number)
-                return .hit(view(fields, EntryReference(index: number, generation: word.generation), pin: pin))
+                return .hit(view(fields, EntryReference(index: number, generation: word.generation), pin: pin, keeper: keeper))
             }
             if !hasChanged { break }
         }
@@ -144,6 +151,6 @@ extension PoolView {
             pins.drop(pin)
             return .miss
         }
-        return .hit(view(fields, entry, pin: pin))
+        return .hit(view(fields, entry, pin: pin, keeper: self))
     }
 }

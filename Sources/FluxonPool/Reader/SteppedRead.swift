@@ -84,7 +84,7 @@ package struct SteppedRead: ~Copyable {
         }
         view.warm(number)
         self.pin = nil
-        end(.hit(view.view(fields, EntryReference(index: number, generation: word.generation), pin: pin)))
+        end(.hit(view.view(fields, EntryReference(index: number, generation: word.generation), pin: pin, keeper: view)))
     }
 
     private mutating func startAgain() {
