@@ -1,4 +1,5 @@
 import Fluxon
+import FluxonLinearizability
 import FluxonSystem
 import Synchronization
 
