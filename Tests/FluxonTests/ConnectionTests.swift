@@ -132,7 +132,7 @@ import Testing
         for await _ in begun { break }
         try await first.crash()
         let second = try await LocalOwner(path: path, generation: 2)
-        try await until { try await store.size("warm", timeout: .milliseconds(500)) == nil }
+        try await until { try await store.size("warm") == nil }
         gate.open()
         _ = try await put.value
         #expect(try await store.get("key")?.copyBytes() == [UInt8](repeating: 9, count: 5000))

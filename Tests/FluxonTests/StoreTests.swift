@@ -113,6 +113,22 @@ import Testing
         await expect(.invalidArgument) { try await store.size([UInt8](repeating: 9, count: 1025)) }
     }
 
+    @Test("a process may hold far more values than the pin words that it starts with")
+    func manyPins() async throws {
+        let owner = try await LocalOwner(capacityBytes: 32 << 20)
+        let store = try await Store.connect(to: owner.path)
+        for index in 0..<2000 { try await store.put("key-\(index)", "\(index)") }
+        var held: [Value] = []
+        for index in 0..<2000 { held.append(try #require(try await store.get("key-\(index)"))) }
+        for index in 0..<2000 { try await store.put("key-\(index)", "another") }
+        for index in 0..<2000 { #expect(try held[index].copyBytes() == Array("\(index)".utf8)) }
+        // None of them is a copy: the owner keeps them all.
+        #expect(
+            try await owner.inside { parts in
+                parts.pool.collect(); return parts.pool.retiredCount
+            } == 2000)
+    }
+
     @Test("a value larger than the pool is refused by name, and a full pool says so")
     func tooLarge() async throws {
         let owner = try await LocalOwner(capacityBytes: 4 << 20)

@@ -20,7 +20,9 @@ extension OwnerLink {
         case .described(let length, _): end(answer.id, .described(length: Int(clamping: length)))
         case .failed(let code, let message): end(answer.id, .failed(FluxonError(FluxonError.Code(rawValue: code), message)))
         case .recall(let spans): recall(spans)
-        case .pinWords(let count): attachment?.view?.grantPins(upTo: Int(clamping: count))
+        case .pinWords(let count):
+            pinWords = max(pinWords, count)
+            attachment?.view?.grantPins(upTo: Int(clamping: count))
         }
     }
 
@@ -67,17 +69,19 @@ extension OwnerLink {
     /// P7: pin, look again, confirm. Where no pin is to be had the value is copied instead; never an unpinned view.
     private func take(_ handover: LocalAnswer.Handover, _ id: UInt64) {
         guard let call = pending[id], let view = attachment?.view, let index = UInt32(exactly: handover.entry) else {
-            return send(LocalRequest(id: id, body: .confirm(pinned: false)))
+            return send(LocalRequest(id: id, body: .confirm(pinned: false, pinWords: pinWords)))
         }
         let read = view.take(EntryReference(index: index, generation: handover.entryGeneration), epoch: handover.epoch)
         if case .hit(let pin) = consume read {
             let value = Value(pin)
-            send(LocalRequest(id: id, body: .confirm(pinned: true)))
+            send(LocalRequest(id: id, body: .confirm(pinned: true, pinWords: 0)))
             return end(id, .value(value))
         }
-        send(LocalRequest(id: id, body: .confirm(pinned: false)))
+        send(LocalRequest(id: id, body: .confirm(pinned: false, pinWords: pinWords)))
         guard case .get(var get) = call.body else { return }
-        get.isCopied = true
+        // The owner grants more pin words with its answer; one who fails again takes a copy.
+        call.failedPins += 1
+        get.isCopied = call.failedPins > 1
         call.body = .get(get)
         send(LocalRequest(id: id, timeoutMicroseconds: timeout(of: call), body: call.body))
     }

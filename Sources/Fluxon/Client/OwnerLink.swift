@@ -32,6 +32,8 @@ final class OwnerLink: @unchecked Sendable {
     var pending: [UInt64: PendingCall] = [:]
     /// Outcomes that arrived since the last message (CONSISTENCY T1).
     var received: [UInt64] = []
+    /// How many pin words this process knows of.
+    var pinWords: UInt64 = 0
     /// Uploads with pieces left to send, with the offset of the next.
     var uploads: [(call: PendingCall, offset: Int)] = []
     private var nextID: UInt64 = 1
@@ -97,6 +99,7 @@ final class OwnerLink: @unchecked Sendable {
                 if isResumed, let attachment { attachment } else {
                     try Attachment(socket, usesSharedMemory: options.usesSharedMemory, prefaults: options.prefaults)
                 }
+            pinWords = socket.answer.pinWords
             begin(stream, next)
         } catch {
             failed(error)

@@ -33,6 +33,7 @@ final class PendingCall: @unchecked Sendable {
     var id: UInt64 = 0
     var isSent = false
     var copied: CopiedBytes?
+    var failedPins = 0
 
     init(_ body: LocalRequest.Body, deadline: BootInstant, attachment: Attachment? = nil, upload: UploadBuffer? = nil) {
         self.body = body

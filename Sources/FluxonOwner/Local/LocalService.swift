@@ -136,7 +136,7 @@ package final class LocalService {
         answer.clusterName = identity.clusterName
         answer.ownerName = identity.owner.name
         answer.grants = session.grants.union(isResumed ? .resumed : [])
-        answer.pinWords = UInt64(clamping: session.attachment?.grantedPins ?? 0)
+        answer.pinWords = session.pinWords
         answer.clock = BootClock.now
         // A process that nobody can reach is known by its death.
         guard let socket = call.answer(answer, descriptors: session.descriptors) else { return }

@@ -22,10 +22,9 @@ extension ProcessSession {
             submit(request, counter: remove.counter, key: remove.key, condition: remove.condition, extent: nil, length: 0)
         case .get(let get): look(request, get.key, wish: .bytes, isLocal: get.isLocal, isCopied: get.isCopied || attachment == nil)
         case .inspect(let key): look(request, key, wish: .description, isLocal: false, isCopied: false)
-        case .confirm(let pinned):
+        case .confirm(let pinned, let known):
             if let entry = ledger.confirm(request: request.id) { pool.unhold(entry) }
-            // Who could not pin has, as a rule, no free pin word left (P7).
-            if !pinned, let count = try? pool.grantPins(process: number) { send(0, .pinWords(UInt64(count))) }
+            if !pinned { grantPinWords(known: known) }
         case .cancel:
             if let lookup = lookups.removeValue(forKey: request.id) { backend.cancelLookup(lookup) }
         case .giveBack(let extents):

@@ -107,6 +107,13 @@ extension ProcessSession {
         pool.takeGrantedSpans(of: number).map { LocalExtent(offset: $0.offset, capacity: $0.byteCount) }
     }
 
+    /// Who could not pin has, as a rule, no free pin word left (P7). Gets that failed before the last grant arrived ask for no other.
+    func grantPinWords(known: UInt64) {
+        guard known >= pinWords, let count = try? pool.grantPins(process: number) else { return }
+        pinWords = UInt64(count)
+        send(0, .pinWords(pinWords))
+    }
+
     /// Asks the process to unmap what of its pages is free. A stopped one keeps them (F1).
     func recallIdleSpans() {
         guard mayWrite, channel != nil else { return }

@@ -21,6 +21,7 @@ final class ProcessSession {
     var copies: [CopiedValue] = []
     var uploads: [UInt64: Upload] = [:]
     var waitingReservations: [WaitingReservation] = []
+    var pinWords: UInt64
     private let process: ProcessIdentity
     private var deathWatch: Registration?
     private(set) var isOver = false
@@ -35,6 +36,7 @@ final class ProcessSession {
         self.attachment = attachment
         self.mayWrite = mayWrite
         self.process = process
+        pinWords = UInt64(attachment?.grantedPins ?? 0)
         loop = service.loop
         pool = service.pool
         backend = service.backend

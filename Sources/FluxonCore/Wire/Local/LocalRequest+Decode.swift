@@ -31,7 +31,7 @@ extension LocalRequest {
             case 5: body = .remove(try Remove(reading: &reader))
             case 6: body = .get(try Get(reading: &reader))
             case 7: body = .inspect(key: try Get(reading: &reader).key)
-            case 8: body = .confirm(pinned: try Self.pinned(&reader))
+            case 8: body = try Self.confirm(&reader)
             case 9:
                 try reader.skip()
                 body = .cancel
@@ -62,16 +62,18 @@ extension LocalRequest {
         return .reserve(byteCount: byteCount, count: count)
     }
 
-    private static func pinned(_ reader: inout ProtobufReader) throws(ProtobufError) -> Bool {
+    private static func confirm(_ reader: inout ProtobufReader) throws(ProtobufError) -> Body {
         var isPinned = false
+        var pinWords: UInt64 = 0
         var nested = try reader.message()
         while let field = try nested.next() {
             switch field {
             case 1: isPinned = try nested.boolean()
+            case 2: pinWords = try nested.unsigned()
             default: try nested.skip()
             }
         }
-        return isPinned
+        return .confirm(pinned: isPinned, pinWords: pinWords)
     }
 }
 

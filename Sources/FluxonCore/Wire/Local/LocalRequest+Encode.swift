@@ -29,7 +29,11 @@ extension LocalRequest {
                 writer.boolean(get.isCopied, field: 3)
             }
         case .inspect(let key): writer.message(field: 7) { $0.bytes(key, field: 1) }
-        case .confirm(let pinned): writer.message(field: 8) { $0.boolean(pinned, field: 1) }
+        case .confirm(let pinned, let pinWords):
+            writer.message(field: 8) { writer in
+                writer.boolean(pinned, field: 1)
+                writer.unsigned(pinWords, field: 2)
+            }
         case .cancel: writer.message(field: 9) { _ in }
         case .giveBack(let extents): writer.extents(extents, field: 10)
         case .unmapped(let spans): writer.extents(spans, field: 11)

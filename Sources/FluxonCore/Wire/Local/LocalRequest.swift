@@ -22,8 +22,8 @@ package struct LocalRequest: Hashable, Sendable {
         case get(Get)
         /// Version and length without the bytes. Answer: `described`, `absent` or `failed`.
         case inspect(key: [UInt8])
-        /// The process pinned what was handed over to the request of this id, or could not. No answer.
-        case confirm(pinned: Bool)
+        /// The process pinned what was handed over to the request of this id, or could not with the pin words that it knows of. No answer.
+        case confirm(pinned: Bool, pinWords: UInt64)
         /// The caller of the request of this id has gone. No answer: what was sent goes on.
         case cancel
         /// Granted extents that will not be written. No answer.
