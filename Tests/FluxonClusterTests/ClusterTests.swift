@@ -89,6 +89,22 @@ import Testing
         await #expect(throws: FluxonError.self) { try await first.put("huge", [UInt8](repeating: 1, count: 64 << 20)) }
     }
 
+    @Test("pages that a process took for puts and does not use make room for what others have")
+    func idlePagesMakeRoom() async throws {
+        let cluster = try TestCluster(poolBytes: 32 << 20)
+        let first = try await Store.connect(to: cluster.ownerSocket(0))
+        let second = try await Store.connect(to: cluster.ownerSocket(1))
+        let mebibyte = TestValue.bytes(number: 7, count: 1 << 20)
+        // The whole pool passes to the process that puts, and is free again.
+        for index in 0..<20 { try await first.put("own-\(index)", mebibyte) }
+        for index in 0..<20 { try await first.remove("own-\(index)") }
+        for index in 0..<20 { try await second.put("other-\(index)", mebibyte) }
+        for index in 0..<20 {
+            let value = try #require(try await first.get("other-\(index)"))
+            #expect(TestValue.number(of: value) == 7)
+        }
+    }
+
     @Test("roles stop on SIGTERM within seconds and in order, with exit code 0")
     func gracefulStop() async throws {
         let cluster = try TestCluster()

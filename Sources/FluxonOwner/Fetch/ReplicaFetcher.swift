@@ -21,6 +21,13 @@ package final class ReplicaFetcher {
     /// Addresses of holders, as the master's directory has them now.
     private let member: (OwnerID) -> MemberDescription?
     private var clients: [String: RPCClient] = [:]
+    /// Fetches that wait until processes have let go of idle pages.
+    private var waiting: [(request: FetchRequest, timer: LoopTimer)] = []
+    /// Asks the processes of this machine for the pages that they do not use.
+    package var recallIdlePages: () -> Void = {}
+
+    /// How long a fetch waits for processes to unmap idle pages.
+    private static let recallWait = Duration.milliseconds(500)
 
     package init(
         loop: EventLoop, transfer: TransferActor, identity: Asker, driver: ReplicaDriver, logger: Logger,
@@ -35,17 +42,41 @@ package final class ReplicaFetcher {
     }
 
     package func start(_ request: FetchRequest) {
+        guard !begin(request) else { return }
+        let timer = loop.schedule(after: Self.recallWait) { [weak self] in self?.endWaiting(request) }
+        waiting.append((request, timer))
+        recallIdlePages()
+    }
+
+    /// Pages came back.
+    package func retryWaiting() {
+        let list = waiting
+        waiting = []
+        for one in list {
+            if begin(one.request) { one.timer.cancel() } else { waiting.append(one) }
+        }
+    }
+
+    private func endWaiting(_ request: FetchRequest) {
+        guard let index = waiting.firstIndex(where: { $0.request.fetch == request.fetch }) else { return }
+        waiting.remove(at: index)
+        logger.warning("no room to fetch", metadata: ["fluxon.bytes": "\(request.byteCount)"])
+        driver.fetched(request, .noRoom)
+    }
+
+    /// False: there is no room now.
+    private func begin(_ request: FetchRequest) -> Bool {
         guard let byteCount = Int(exactly: request.byteCount), let extent = driver.allocate(byteCount: byteCount),
             let destination = driver.pool.bytes(of: extent)
-        else {
-            logger.warning("no room to fetch", metadata: ["fluxon.bytes": "\(request.byteCount)"])
-            return driver.fetched(request, .failed)
-        }
+        else { return false }
         let bytes = UnsafeMutableRawBufferPointer(rebasing: destination.prefix(byteCount))
         ask(Attempt(request: request, extent: extent, destination: Destination(bytes), holders: request.holders[...]))
+        return true
     }
 
     package func close() {
+        for one in waiting { one.timer.cancel() }
+        waiting = []
         for client in clients.values { client.close() }
         clients = [:]
     }

@@ -17,6 +17,8 @@ package final class LocalService {
     private var nextSession: UInt64 = 1
     private var nextLookup: UInt64 = 1
     private let ownUserID = getuid()
+    /// A process unmapped pages, gave extents back, or died.
+    package var onSpaceReturned: () -> Void = {}
 
     /// - Parameter server: serves the connections, those that are not attached too; the caller adds other services to it.
     package init(loop: EventLoop, server: RPCServer, pool: Pool, backend: any LocalBackend, identity: LocalIdentity) {
@@ -80,8 +82,14 @@ package final class LocalService {
         for session in sessions.values where session !== asking { session.recallIdleSpans() }
     }
 
+    /// The same of all processes, for the owner's own need.
+    package func recallIdleSpans() {
+        for session in sessions.values { session.recallIdleSpans() }
+    }
+
     /// Pages came back: reservations that wait for some may go on.
     func retryReservations() {
+        onSpaceReturned()
         for session in sessions.values where !session.waitingReservations.isEmpty { session.retryReservations() }
     }
 

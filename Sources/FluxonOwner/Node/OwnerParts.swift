@@ -115,6 +115,8 @@ final class OwnerParts {
         guard local == nil else { return }
         let identity = LocalIdentity(clusterName: configuration.clusterName, owner: configuration.instanceKey, generation: generation)
         let local = LocalService(loop: loop, server: localServer, pool: driver.pool, backend: driver, identity: identity)
+        local.onSpaceReturned = { [weak fetcher] in fetcher?.retryWaiting() }
+        fetcher.recallIdlePages = { [weak local] in local?.recallIdleSpans() }
         try local.listen(path: configuration.socketPath)
         self.local = local
         let shared = SharedDescription(

@@ -62,7 +62,7 @@ package final class ReplicaDriver {
     package func fetched(_ request: FetchRequest, _ result: FetchResult<Extent>) {
         switch result {
         case .arrived: counters.fetches += 1
-        case .failed: counters.fetchesFailed += 1
+        case .failed, .noRoom: counters.fetchesFailed += 1
         }
         table.fetched(request.fetch, request, result, now: loop.now)
         scheduleTurnEnd()
@@ -186,6 +186,11 @@ package final class ReplicaDriver {
             FluxonError(code, "the commit was sent to the master and no answer came before the deadline: it may or may not take effect")
         case .deadlineExceeded:
             FluxonError(code, "no answer for \(what) before the deadline; no master leads, or the owner is cut off: see `fluxon status`")
+        case .poolExhausted:
+            FluxonError(
+                code,
+                "no room in this owner's pool for \(what), whose value another owner has: its own values and pinned ones fill it; "
+                    + "remove values, let go of held ones, or raise contribute_to_cluster_pool_size")
         default: FluxonError(code, "\(what) failed at the owner")
         }
     }

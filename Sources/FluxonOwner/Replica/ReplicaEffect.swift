@@ -114,6 +114,8 @@ package enum FetchResult<Extent: Hashable & Sendable>: Sendable {
     case arrived(extent: Extent, flags: UInt32)
     /// No holder had it, or none could be reached.
     case failed
+    /// There is no room for it in this pool.
+    case noRoom
 }
 
 /// Answer to another owner that asks for the bytes.

@@ -150,6 +150,9 @@ extension ReplicaTable {
             case .failed:
                 if isRegistered { dropIfNothing(key, request.version) }
                 retry(fetch, key, now: now)
+            case .noRoom:
+                if isRegistered { dropIfNothing(key, request.version) }
+                for waiter in fetch.early + fetch.late { answer(waiter, .failed(.poolExhausted)) }
             }
         }
         tidy(key)
