@@ -19,12 +19,30 @@ package final class ExternalNode {
         try await withTaskExecutorPreference(loop.taskExecutor) {
             let sidecar = SidecarActor(loop: loop, configuration: configuration, logger: logger)
             let problem = try ownerProblem()
-            try await sidecar.start()
+            let (failures, failure) = AsyncStream.makeStream(of: FluxonError.self)
+            try await sidecar.start { failure.yield($0) }
             ServiceNotifier.ready()
             ServiceNotifier.status(problem.map { "waits for an owner: \($0.message)" } ?? "serves \(configuration.socketPath)")
-            try? await gracefulShutdown()
+            let end = await Self.end(failures)
             ServiceNotifier.stopping()
             await sidecar.stop()
+            if let end { throw end }
+        }
+    }
+
+    /// Waits for a graceful shutdown (nil) or for what this sidecar cannot go on with.
+    private static func end(_ failures: AsyncStream<FluxonError>) async -> FluxonError? {
+        await withTaskGroup(of: FluxonError?.self) { group in
+            group.addTask {
+                try? await gracefulShutdown()
+                return nil
+            }
+            group.addTask {
+                for await failure in failures { return failure }
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
         }
     }
 

@@ -16,6 +16,9 @@ package final class Sidecar {
     private let server: RPCServer
     private let health: RPCHealth
     private var control: ControlForwarding?
+    private var membership: Membership?
+    /// The cluster does not take this sidecar; called once.
+    package var onFatal: (FluxonError) -> Void = { _ in }
     private var listener: AttachListener?
     private var processes: [Int32: AttachedProcess] = [:]
     private var attempts: [ObjectIdentifier: AttachConnector] = [:]
@@ -49,6 +52,11 @@ package final class Sidecar {
         }
         self.listener = listener
         control = ControlForwarding(loop: loop, server: server) { [configuration] in try OwnerLocation(configuration).socket }
+        let membership = Membership(
+            loop: loop, clusterName: configuration.clusterName, member: description, logger: logger,
+            location: { [configuration] in try OwnerLocation(configuration).socket }, onFatal: onFatal)
+        membership.join()
+        self.membership = membership
         health.set("", .serving)
         logger.info("sidecar listens", metadata: ["fluxon.socket": "\(configuration.socketPath)"])
     }
@@ -62,8 +70,20 @@ package final class Sidecar {
         attempts = [:]
         for process in processes.values { process.forget() }
         processes = [:]
+        membership?.leave()
         control?.close()
         server.close()
+    }
+
+    /// This process as `fluxon members` shows it.
+    private var description: MemberDescription {
+        var member = MemberDescription(role: .external, instanceKey: configuration.instanceKey)
+        member.incarnation = String(UInt64.random(in: 1...UInt64.max), radix: 16)
+        member.socket = configuration.socketPath
+        member.host = HostName.current
+        member.processID = UInt64(getpid())
+        member.subCluster = configuration.subCluster ?? ""
+        return member
     }
 
     /// Processes that this sidecar attached and that live.

@@ -18,9 +18,12 @@ actor SidecarActor {
         executor = loop.serialExecutor
     }
 
-    /// Makes the socket. Once.
-    func start() throws(FluxonError) {
+    /// Makes the socket and joins the cluster. Once.
+    ///
+    /// - Parameter onFatal: Called on the loop with what this sidecar cannot go on with.
+    func start(onFatal: @escaping @Sendable (FluxonError) -> Void) throws(FluxonError) {
         let sidecar = Sidecar(loop: loop, configuration: configuration, logger: logger)
+        sidecar.onFatal = onFatal
         try sidecar.start()
         self.sidecar = sidecar
     }
