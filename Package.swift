@@ -78,7 +78,9 @@ let face: [Target] = [
 ]
 
 let testTargets: [Target] = [
-    .target(name: "FluxonLocalSupport", dependencies: ["FluxonOwner", "fluxon-probe"], path: "Tests/FluxonLocalSupport", swiftSettings: settings),
+    .target(
+        name: "FluxonLocalSupport", dependencies: ["FluxonOwner", "fluxon-probe"], path: "Tests/FluxonLocalSupport", swiftSettings: settings
+    ),
     .executableTarget(name: "fluxon-probe", dependencies: ["Fluxon"], path: "Tests/FluxonProbe", swiftSettings: settings),
     // Entry points for fuzzing, one file per decoder or session: replayed by tests, driven by libFuzzer in scripts/fuzz.
     .target(

@@ -37,7 +37,8 @@ package final class MasterNode: Service {
         let server = RPCServer(loop: loop)
         let bound = OnLoop(server)
         let listen = configuration.listen
-        let address = try await loop.perform { try bound.value.listen(.tcp(host: listen.host, port: listen.port)) }
+        let tls = try RoleTLS(configuration.tls)
+        let address = try await loop.perform { try bound.value.listen(.tcp(host: listen.host, port: listen.port), tls: tls?.server) }
         logger.info("master listens", metadata: ["fluxon.address": "\(address)"])
         let routing = RoutingActor(
             loop: loop, cluster: configuration.clusterName, master: description(advertised: advertised(address)), logger: logger)

@@ -1,6 +1,6 @@
 package import FluxonCore
 internal import FluxonPool
-internal import FluxonRPC
+package import FluxonRPC
 package import FluxonSystem
 package import FluxonTransfer
 package import Logging
@@ -16,6 +16,7 @@ package final class ReplicaFetcher {
     private let loop: EventLoop
     private let transfer: TransferActor
     private let identity: Asker
+    private let tls: TLSContext?
     private let logger: Logger
     private let driver: ReplicaDriver
     /// Addresses of holders, as the master's directory has them now.
@@ -30,12 +31,13 @@ package final class ReplicaFetcher {
     private static let recallWait = Duration.milliseconds(500)
 
     package init(
-        loop: EventLoop, transfer: TransferActor, identity: Asker, driver: ReplicaDriver, logger: Logger,
+        loop: EventLoop, transfer: TransferActor, identity: Asker, tls: TLSContext?, driver: ReplicaDriver, logger: Logger,
         member: @escaping (OwnerID) -> MemberDescription?
     ) {
         self.loop = loop
         self.transfer = transfer
         self.identity = identity
+        self.tls = tls
         self.driver = driver
         self.logger = logger
         self.member = member
@@ -161,7 +163,7 @@ package final class ReplicaFetcher {
     private func client(for address: String) -> RPCClient? {
         if let client = clients[address] { return client }
         guard let endpoint = try? Endpoint(parsing: address) else { return nil }
-        let client = RPCClient(loop: loop, target: endpoint.address)
+        let client = RPCClient(loop: loop, target: endpoint.address, tls: tls)
         clients[address] = client
         return client
     }

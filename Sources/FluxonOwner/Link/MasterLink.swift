@@ -1,5 +1,5 @@
 package import FluxonCore
-internal import FluxonRPC
+package import FluxonRPC
 package import FluxonSystem
 package import Logging
 
@@ -13,6 +13,7 @@ package final class MasterLink {
     private let loop: EventLoop
     private let cluster: String
     private let member: MemberDescription
+    private let tls: TLSContext?
     private let driver: ReplicaDriver
     private let logger: Logger
     private var leader: SocketAddress?
@@ -29,10 +30,13 @@ package final class MasterLink {
     /// What this owner cannot go on with; called once.
     package var onFatal: (FluxonError) -> Void = { _ in }
 
-    package init(loop: EventLoop, cluster: String, member: MemberDescription, driver: ReplicaDriver, logger: Logger) {
+    package init(
+        loop: EventLoop, cluster: String, member: MemberDescription, tls: TLSContext?, driver: ReplicaDriver, logger: Logger
+    ) {
         self.loop = loop
         self.cluster = cluster
         self.member = member
+        self.tls = tls
         self.driver = driver
         self.logger = logger
     }
@@ -82,7 +86,7 @@ package final class MasterLink {
     private func connect() {
         guard let leader, !isClosed, stream == nil else { return }
         retry?.cancel()
-        let client = RPCClient(loop: loop, target: leader)
+        let client = RPCClient(loop: loop, target: leader, tls: tls)
         self.client = client
         let stream = client.openWithoutDeadline("/fluxon.v1.Master/Link", waitsForConnection: true)
         self.stream = stream

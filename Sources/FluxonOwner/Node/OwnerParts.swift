@@ -38,11 +38,12 @@ final class OwnerParts {
         let pool = try Pool(opened.storage, epoch: opened.epoch)
 
         let identity = Asker(instance: configuration.instanceKey, generation: Generation(life))
+        let tls = try Self.makeTLS(configuration)
         transfer = TransferActor(loop: loop, cluster: configuration.clusterName, owner: identity)
         let bulk = configuration.network.bulkListen
         let bulkAddress = try transfer.assumeIsolated { try $0.listen(on: .tcp(host: bulk.host, port: bulk.port)) }
         peerServer = RPCServer(loop: loop)
-        let address = try peerServer.listen(.tcp(host: bulk.host, port: 0))
+        let address = try peerServer.listen(.tcp(host: bulk.host, port: 0), tls: tls?.server)
         localServer = RPCServer(loop: loop)
 
         driver = ReplicaDriver(
@@ -52,10 +53,12 @@ final class OwnerParts {
                 fenced: opened.attested ? attestation.previous ?? Generation(0) : Generation(0), timing: ProtocolTiming()),
             logger: logger)
         let member = Self.member(configuration, life: life, address: address, bulkAddress: bulkAddress)
-        let link = MasterLink(loop: loop, cluster: configuration.clusterName, member: member, driver: driver, logger: logger)
+        let link = MasterLink(
+            loop: loop, cluster: configuration.clusterName, member: member, tls: tls?.client, driver: driver, logger: logger)
         self.link = link
         fetcher = ReplicaFetcher(
-            loop: loop, transfer: transfer, identity: identity, driver: driver, logger: logger, member: { [weak link] in link?.owners[$0] })
+            loop: loop, transfer: transfer, identity: identity, tls: tls?.client, driver: driver, logger: logger,
+            member: { [weak link] in link?.owners[$0] })
         logger.info(
             "owner listens",
             metadata: [
@@ -63,6 +66,18 @@ final class OwnerParts {
                 "fluxon.attested": "\(opened.attested)",
             ])
         wire(onReady: onReady, onFatal: onFatal)
+    }
+
+    /// Bulk TCP is not encrypted yet: an owner that asks for TLS must not send values in the clear over a network.
+    private static func makeTLS(_ configuration: OwnerConfiguration) throws -> RoleTLS? {
+        let tls = try RoleTLS(configuration.tls)
+        guard tls == nil || configuration.network.bulkListen.isLoopback else {
+            throw FluxonError(
+                .invalidConfiguration,
+                "tls is set and network.bulk_listen = \(configuration.network.bulkListen.authority) is no loopback address: this version does "
+                    + "not encrypt bulk data. Listen on 127.0.0.1 (e.g. behind a tunnel), or remove tls on a network that you trust")
+        }
+        return tls
     }
 
     private static func member(
