@@ -15,7 +15,7 @@ public final class Store: Sendable {
     public struct Options: Hashable, Sendable {
         /// The cluster that must be found; nil takes any.
         public var clusterName: String?
-        /// How this process is called in `fluxon status`. Default: its process number.
+        /// How this process is called in `fluxon status`, beside its number. Default: nothing more.
         public var name = ""
         /// How long a call waits that names no deadline of its own. Default: 30 s.
         public var timeout: Duration

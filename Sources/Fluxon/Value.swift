@@ -78,26 +78,27 @@ public final class Value: Sendable {
 /// Bytes that the owner copied over the socket, for a process that maps nothing.
 final class CopiedBytes: @unchecked Sendable {
     // SAFETY: written by the connection alone, before the value is given out; immutable from then on.
-    private let memory: UnsafeMutableRawBufferPointer
+    private let memory: CopyBuffer
     let version: FluxonCore.Version
     private var filled = 0
 
-    init(byteCount: Int, version: FluxonCore.Version) {
-        memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
+    /// Nil when there is no memory for it.
+    init?(byteCount: Int, version: FluxonCore.Version) {
+        guard let memory = CopyBuffer(byteCount: byteCount) else { return nil }
+        self.memory = memory
         self.version = version
     }
 
-    deinit { memory.deallocate() }
-
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(memory) }
-    var isComplete: Bool { filled == memory.count }
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(memory.bytes) }
+    var isComplete: Bool { filled == memory.bytes.count }
 
     /// False for a part that does not follow the last one.
     func append(_ part: LocalAnswer.Part) -> Bool {
-        guard part.offset == filled, part.length == memory.count, part.version == version, part.bytes.count <= memory.count - filled else {
+        let all = memory.bytes
+        guard part.offset == filled, part.length == all.count, part.version == version, part.bytes.count <= all.count - filled else {
             return false
         }
-        UnsafeMutableRawBufferPointer(rebasing: memory[filled...]).copyBytes(from: part.bytes)
+        UnsafeMutableRawBufferPointer(rebasing: all[filled...]).copyBytes(from: part.bytes)
         filled += part.bytes.count
         return true
     }

@@ -56,8 +56,6 @@ package enum Limits {
     package static let attachTimeout = Duration.seconds(5)
     /// How long a call waits that names no deadline of its own.
     package static let defaultCallTimeout = Duration.seconds(30)
-    /// Largest value that a process takes as a copy over its socket, in bytes.
-    package static let copiedValueBytes = 1 << 40
     /// How long an owner waits for another's ticket before it asks the next holder.
     package static let ticketDeadline = Duration.seconds(2)
     /// How long one value may take from owner to owner.

@@ -89,10 +89,10 @@ extension OwnerLink {
     private func append(_ part: LocalAnswer.Part, _ id: UInt64) {
         guard let call = pending[id] else { return }
         if call.copied == nil {
-            guard let byteCount = Int(exactly: part.length), byteCount <= Limits.copiedValueBytes else {
-                return end(id, .failed(FluxonError(.protocolViolation, "the owner announced a value of \(part.length) bytes")))
+            guard let byteCount = Int(exactly: part.length), let copied = CopiedBytes(byteCount: byteCount, version: part.version) else {
+                return end(id, .failed(FluxonError(.system, "this process has no memory for a value of \(part.length) bytes")))
             }
-            call.copied = CopiedBytes(byteCount: byteCount, version: part.version)
+            call.copied = copied
         }
         guard let copied = call.copied, copied.append(part) else {
             return end(id, .failed(FluxonError(.protocolViolation, "a piece of a value arrived out of order")))

@@ -116,7 +116,10 @@ final class StoreCore: Sendable {
     /// Where to write a value of `byteCount` bytes: from the extents at hand, or with one round trip.
     nonisolated(nonsending) func reserve(_ byteCount: Int, deadline: BootInstant) async throws(FluxonError) -> WriteSlot {
         if let attachment {
-            if attachment.arena == nil { return WriteSlot(buffering: byteCount, for: attachment) }
+            if attachment.arena == nil {
+                if let slot = WriteSlot(buffering: byteCount, for: attachment) { return slot }
+                throw FluxonError(.system, "this process has no memory for a value of \(byteCount) bytes")
+            }
             if let extent = attachment.cache.take(byteCount), let slot = WriteSlot(extent, byteCount: byteCount, of: attachment) {
                 return slot
             }

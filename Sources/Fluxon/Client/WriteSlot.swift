@@ -23,8 +23,9 @@ struct WriteSlot: @unchecked Sendable {
         place = .extent(extent)
     }
 
-    init(buffering byteCount: Int, for attachment: Attachment) {
-        let buffer = UploadBuffer(byteCount: byteCount)
+    /// Nil when this process has no memory for it.
+    init?(buffering byteCount: Int, for attachment: Attachment) {
+        guard let buffer = UploadBuffer(byteCount: byteCount) else { return nil }
         bytes = buffer.memory
         self.attachment = attachment
         place = .buffer(buffer)
@@ -42,8 +43,11 @@ struct WriteSlot: @unchecked Sendable {
 /// A value of a process that maps nothing, until it is sent.
 final class UploadBuffer: @unchecked Sendable {
     // SAFETY: written by the slot's holder alone, before the commit is handed to the connection, which only reads.
-    let memory: UnsafeMutableRawBufferPointer
+    private let buffer: CopyBuffer
+    var memory: UnsafeMutableRawBufferPointer { buffer.bytes }
 
-    init(byteCount: Int) { memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64) }
-    deinit { memory.deallocate() }
+    init?(byteCount: Int) {
+        guard let buffer = CopyBuffer(byteCount: byteCount) else { return nil }
+        self.buffer = buffer
+    }
 }

@@ -83,8 +83,7 @@ extension ProcessSession {
             throw FluxonError(.unavailable, "\(uploads.count) values of this process are on their way, the limit")
         }
         guard let key = checked(upload.key, of: request, counter: upload.counter) else { return nil }
-        let capacity = pool.statistics.capacityBytes
-        guard upload.length <= UInt64(capacity) else { throw Self.tooLarge(upload.length, capacity: capacity) }
+        guard upload.length <= UInt64(capacityBytes) else { throw Self.tooLarge(upload.length, capacity: capacityBytes) }
         let byteCount = Int(upload.length)
         var extent = try? pool.allocate(byteCount, tenant: .owner)
         while extent == nil, backend.makeRoom(byteCount: byteCount, for: .owner) {

@@ -29,10 +29,10 @@ extension ProcessSession {
             if let lookup = lookups.removeValue(forKey: request.id) { backend.cancelLookup(lookup) }
         case .giveBack(let extents):
             for extent in ledger.giveBack(extents) { _ = try? pool.release(extent) }
-            service.retryReservations()
+            service?.retryReservations()
         case .unmapped(let spans):
             for span in spans { _ = pool.confirmUnmapped(PoolSpan(offset: span.offset, byteCount: span.capacity), process: number) }
-            service.retryReservations()
+            service?.retryReservations()
         case .upload(let upload): receive(upload, request)
         case .leave: end()
         }
@@ -99,7 +99,7 @@ extension ProcessSession {
         guard lookups[request.id] == nil, lookups.count < Limits.localOperations else {
             return send(request.id, FluxonError(.unavailable, "\(lookups.count) gets of this process wait already, the limit"))
         }
-        let number = service.takeLookupNumber()
+        guard let number = service?.takeLookupNumber() else { return }
         lookups[request.id] = number
         let lookup = LocalLookup(number: number, key: key, wish: wish, isLocal: isLocal, deadline: deadline(of: request))
         backend.look(lookup) { self.found($0, lookup: number, request: request.id, isCopied: isCopied) }

@@ -17,20 +17,19 @@ extension ProcessSession {
     static let recallWait = Duration.milliseconds(500)
 
     /// What one process may hold unwritten before it gets no more than it needs at once.
-    private var hoardLimit: UInt64 { UInt64(pool.statistics.capacityBytes / 16) }
+    private var hoardLimit: UInt64 { UInt64(capacityBytes / 16) }
 
     func reserve(_ request: LocalRequest, byteCount: UInt64, count: UInt64) {
         guard mayWrite else {
             return send(request.id, FluxonError(.permissionDenied, "this process may not write into the pool; its puts go by copies"))
         }
-        let capacity = pool.statistics.capacityBytes
-        guard byteCount <= UInt64(capacity) else {
-            return send(request.id, Self.tooLarge(byteCount, capacity: capacity))
+        guard byteCount <= UInt64(capacityBytes) else {
+            return send(request.id, Self.tooLarge(byteCount, capacity: capacityBytes))
         }
         let count = Int(clamping: min(max(count, 1), UInt64(Limits.localExtents / 2)))
         guard !grant(request, byteCount: Int(byteCount), count: count) else { return }
         // Eviction alone did not help. Pages that lie idle at other processes may, once those have unmapped them (F1).
-        service.recallIdleSpans(except: self)
+        service?.recallIdleSpans(except: self)
         let timer = loop.schedule(after: Self.recallWait) { [weak self] in self?.giveUp(request.id, byteCount: Int(byteCount)) }
         waitingReservations.append(WaitingReservation(request: request, byteCount: Int(byteCount), count: count, timer: timer))
     }
@@ -57,7 +56,7 @@ extension ProcessSession {
     func exhausted(_ byteCount: Int) -> FluxonError {
         let statistics = pool.statistics
         let text =
-            "no free run of \(byteCount) bytes in the pool of \(service.identity.owner): \(statistics.liveBytes) of "
+            "no free run of \(byteCount) bytes in the owner's pool: \(statistics.liveBytes) of "
             + "\(statistics.capacityBytes) bytes are in use and nothing more can be evicted"
         return FluxonError(.poolExhausted, text + "; remove values, let go of held ones, or raise contribute_to_cluster_pool_size")
     }

@@ -12,8 +12,10 @@ final class ProcessSession {
     let loop: EventLoop
     let pool: Pool
     let backend: any LocalBackend
-    /// The service forgets a session before it goes itself.
-    unowned let service: LocalService
+    /// Gone when the owner stops; then nobody is left to hear of anything.
+    private(set) weak var service: LocalService?
+    /// Of the pool, in bytes.
+    let capacityBytes: Int
     var ledger = ProcessLedger()
     var channel: LocalChannel?
     /// Lookups that the current connection waits for, by request.
@@ -39,6 +41,7 @@ final class ProcessSession {
         pinWords = UInt64(attachment?.grantedPins ?? 0)
         loop = service.loop
         pool = service.pool
+        capacityBytes = service.pool.statistics.capacityBytes
         backend = service.backend
         deathWatch = try loop.register(self.process.descriptor.descriptor.number, .readable) { [weak self] _ in self?.end() }
     }
@@ -128,7 +131,7 @@ final class ProcessSession {
         let estate = ledger.end()
         for extent in estate.extents { _ = try? pool.release(extent) }
         for entry in estate.entries { pool.unhold(entry) }
-        service.remove(self)
+        service?.remove(self)
     }
 }
 
