@@ -21,7 +21,8 @@ enum RPCUnaryCases {
     static func serve(_ arguments: ArraySlice<String>) async throws {
         let server = try await Server(arguments.first.map { try Endpoint(parsing: $0).address } ?? .tcp(host: "127.0.0.1", port: 0))
         print("\(server.address)")
-        try await Task.sleep(for: .seconds(86400))
+        // Nothing ends it but a signal.
+        try await server.loop.sleep(for: .seconds(86400))
     }
 
     private struct Server {

@@ -5,13 +5,36 @@ package import Logging
 package import ServiceLifecycle
 internal import UnixSignals
 
-/// What every role's process does around its service: read the configuration, log to standard error, end on SIGTERM and SIGINT.
+/// What every role's process does around its service: read the configuration, log, end on SIGTERM and SIGINT.
 package enum RoleProcess {
     /// Largest configuration file that is read.
     private static let configurationBytes = 1 << 20
 
-    /// The text of a configuration file.
-    package static func readConfiguration(_ path: String) throws -> String {
+    /// Runs a role until a signal or its service's end. A wrong configuration exits with 64, what the service cannot go on with with 1;
+    /// both say why on standard error.
+    ///
+    /// - Parameters:
+    ///   - label: Of the log: `fluxon.master` and so on.
+    ///   - file: The configuration.
+    package static func run<Configuration: RoleConfiguration>(
+        _ label: String, file: String, _ type: Configuration.Type, service: (Configuration, Logger) -> some Service
+    ) async {
+        // A peer that is gone is an error of the write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        let configuration: Configuration
+        let logger: Logger
+        do {
+            configuration = try Configuration(yaml: readText(file), file: file)
+            logger = try makeLogger(label, configuration)
+        } catch { fail(error, status: 64) }
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [.init(service: service(configuration, logger), successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger)))
+        do { try await group.run() } catch is CancellationError {} catch { fail(error, status: 1) }
+    }
+
+    private static func readText(_ path: String) throws -> String {
         let bytes = try File.readAll(path, limit: configurationBytes)
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw FluxonError(.invalidConfiguration, "\(path) is not UTF-8 text; save it as UTF-8")
@@ -19,32 +42,23 @@ package enum RoleProcess {
         return text
     }
 
-    /// - Parameter level: One of swift-log's names; anything else is `info`.
-    package static func logger(label: String, level: String) -> Logger {
-        var logger = Logger(label: label, factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = Logger.Level(rawValue: level) ?? .info
+    private static func makeLogger(_ label: String, _ configuration: some RoleConfiguration) throws -> Logger {
+        let file = try configuration.logPath.map { try LogFile(label: label, path: $0) }
+        var logger = Logger(label: label) { label in
+            let console = StreamLogHandler.standardError(label: label)
+            guard let file else { return console }
+            return MultiplexLogHandler([console, file])
+        }
+        logger.logLevel = Logger.Level(rawValue: configuration.logLevel.rawValue) ?? .info
+        logger[metadataKey: "fluxon.instance"] = "\(configuration.instanceKey)"
         return logger
     }
 
-    /// Runs until a signal or the service's end. What the service cannot go on with goes to standard error, and the process exits with 1.
-    package static func run(_ service: some Service, logger: Logger) async {
-        // A peer that is gone is an error of the write, not the end of the process.
-        signal(SIGPIPE, SIG_IGN)
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger)))
-        do { try await group.run() } catch is CancellationError {} catch {
-            report(error)
-            exit(1)
-        }
-    }
-
-    /// Says what is wrong, for people.
-    package static func report(_ error: any Error) {
+    private static func fail(_ error: any Error, status: Int32) -> Never {
         let text = Array("\(error)\n".utf8)
         // Nothing is left to be told about a standard error that takes nothing.
         _ = text.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        exit(status)
     }
 
     /// The group tells of every step of its own; only its warnings matter.

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// Calls on files, as far as pools and small state files need them.
 package enum File {
-    package enum Mode: Sendable { case read, readWrite, create, createNew }
+    package enum Mode: Sendable { case read, readWrite, create, createNew, append }
 
     /// Opens `path`. `permissions` count for a file made here.
     package static func open(_ path: String, _ mode: Mode, permissions: UInt32 = 0o640) throws(SystemError) -> Descriptor {
@@ -12,6 +12,7 @@ package enum File {
             case .read: O_RDONLY
             case .readWrite: O_RDWR
             case .create: O_RDWR | O_CREAT
+            case .append: O_WRONLY | O_CREAT | O_APPEND
             case .createNew: O_RDWR | O_CREAT | O_EXCL
             }
         return Descriptor(owning: try checked(cfluxon_open(path, flags, permissions), "open \(path)"))

@@ -39,6 +39,6 @@ import Testing
         let owner = try OwnerConfiguration(yaml: Self.everything("owner.yaml"), file: "owner.yaml")
         #expect(owner.tls != nil && owner.etcd != nil && owner.subCluster != nil && owner.network.advertise == "10.0.0.2")
         let external = try ExternalConfiguration(yaml: Self.everything("external.yaml"), file: "external.yaml")
-        #expect(external.tls != nil && external.listen != nil && external.subCluster != nil)
+        #expect(external.subCluster != nil)
     }
 }

@@ -29,7 +29,7 @@ enum TidyRules {
         (["print("], "processes log; only the CLI and benchmarks print", ["Sources/FluxonCLI/", "Benchmarks/", "Tests/"]),
         (
             ["Date()", "Date.now", "gettimeofday", "CLOCK_REALTIME", "time(nil)", "time(NULL)"],
-            "the wall clock decides nothing (CONSISTENCY §1)", ["Sources/FluxonCLI/"]
+            "the wall clock decides nothing (CONSISTENCY §1)", ["Sources/FluxonCLI/", "Sources/FluxonRole/LogFile.swift"]
         ),
         (
             ["ContinuousClock", "SuspendingClock"], "time is an argument, or the boot clock's",

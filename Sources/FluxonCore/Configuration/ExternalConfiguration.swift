@@ -10,9 +10,6 @@ package struct ExternalConfiguration: Sendable, Hashable {
     package var sharedMemoryPath: String
     /// `shared_file_path`: the owner's; shared.json is read there and the sidecar's socket lies there.
     package var sharedFilePath: String
-    /// `listen`: a TCP address for clients in other languages. Default: none, the Unix socket alone.
-    package var listen: NetworkEndpoint?
-    package var tls: TLSConfiguration?
     package var logLevel: LogVerbosity
 
     /// Where the business process connects: `{shared_file_path}/{instance_key}.sock`.
@@ -31,8 +28,6 @@ package struct ExternalConfiguration: Sendable, Hashable {
         subCluster = top.readName("sub_cluster", example: "rack-7")
         let memoryPath = top.requirePath("shared_memory_path", example: "/dev/shm/fluxon")
         let filePath = top.requirePath("shared_file_path", example: "/run/fluxon/owner")
-        listen = top.readListen("listen", example: "127.0.0.1:7410")
-        tls = TLSConfiguration(from: &top)
         logLevel = top.readLogLevel()
         let poolRule = "must be 0 or absent: an external contributes no memory"
         _ = top.read("contribute_to_cluster_pool_size", rule: poolRule, example: "0") { ByteSize.parse($0) == 0 ? 0 : nil }
@@ -42,6 +37,8 @@ package struct ExternalConfiguration: Sendable, Hashable {
         }
         top.finish(elsewhere: [
             "etcd_endpoints": "belongs to masters and owners; an external learns it from shared.json; remove the line",
+            "listen": "is not served by an external: processes attach at {shared_file_path}/{instance_key}.sock; remove the line",
+            "tls": "belongs to masters and owners: an external speaks over sockets of this machine alone; remove the section",
             "monitoring": "belongs to the master, which tells every member; remove it here",
             "log_dir": "belongs to the master; an external writes its log under shared_file_path; remove the line",
         ])

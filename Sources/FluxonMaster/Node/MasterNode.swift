@@ -45,6 +45,9 @@ package final class MasterNode: Service {
         let lease = LeaseActor(
             loop: loop, etcd: etcd, cluster: configuration.clusterName, timing: configuration.timing, logger: logger)
         MasterService(routing: routing, instanceKey: configuration.instanceKey).register(on: server)
+        if configuration.monitoring != nil {
+            logger.warning("monitoring is configured, and this version writes no metrics or logs to it yet; see fluxon status")
+        }
         await reportReachability(of: etcd)
         let ending: any Error
         do { try await campaignForever(lease, routing, advertised: advertised(address)) } catch { ending = error }
