@@ -65,10 +65,12 @@ package struct RoutingTable: Sendable {
         lastTick = electedAt
         judgesSilenceFrom = electedAt
         for (instance, entry) in roster.sorted(by: { $0.1.owner < $1.1.owner }) {
-            guard entry.owner.number == UInt32(owners.count) + 1 else {
-                effects.append(.note(.anomaly("roster: \(instance) has number \(entry.owner.number), expected \(owners.count + 1)")))
+            guard entry.owner.number > owners.count, entry.owner.number <= Self.largestNumber else {
+                note(.anomaly("roster: \(instance) has number \(entry.owner.number), which is taken or beyond \(Self.largestNumber)"))
                 continue
             }
+            // A master that died between two registrations leaves a number that nobody has.
+            while owners.count + 1 < entry.owner.number { owners.append(Self.nobody(UInt32(owners.count) + 1, now: electedAt)) }
             let isLost = entry.state == .lost
             let owner = RoutingOwner(
                 id: entry.owner, instance: instance, entry: entry, desired: entry, isTrusted: entry.state == .in, hasReported: isLost,
@@ -77,6 +79,14 @@ package struct RoutingTable: Sendable {
             ownersByInstance[instance] = entry.owner
         }
         checkProgress(now: electedAt)
+    }
+
+    private static let largestNumber: UInt32 = 1 << 16
+
+    private static func nobody(_ number: UInt32, now: BootInstant) -> RoutingOwner {
+        let entry = RosterEntry(owner: OwnerID(number), generation: Generation(0), state: .lost, life: 0)
+        return RoutingOwner(
+            id: entry.owner, instance: InstanceKey(""), entry: entry, desired: entry, isTrusted: false, hasReported: true, lastHeard: now)
     }
 
     package var keyCount: Int { records.count }
