@@ -98,6 +98,8 @@ import Testing
         let text = try #require(problem(1 << 30, limit: 1 << 30, used: 100 << 20))
         #expect(text.contains("memory limit is \(1 << 30) bytes") && text.contains("\((1 << 30) - (100 << 20)) are free"))
         #expect(problem(11 << 30, limit: nil, used: 0)?.contains("docker --shm-size") == true)
+        #expect(PoolRoom.ControlGroup.cachedFileBytes("anon 5\nactive_file 100\ninactive_file 23\nshmem 7\n") == 123)
+        #expect(PoolRoom.ControlGroup.cachedFileBytes("active_file 1\ntotal_active_file 40\ntotal_inactive_file 2") == 42)
         let usable = PoolRoom.usable(1 << 30)
         #expect(PoolGeometry(capacityBytes: usable, hashSeed: 0).initialBytes <= 1 << 30)
     }

@@ -148,6 +148,29 @@ import Testing
         #expect(throws: PoolError.notYourExtent(offset: extent.offset)) { try pair.pool.release(extent) }
     }
 
+    @Test("replicas are evicted before other copies, what was read later than what was not")
+    func evictionOrder() throws {
+        let pair = try PoolPair()
+        pair.pool.replicaFlag = 4
+        for (key, flags) in [("a", 0), ("b", 4), ("c", 4), ("d", 0)] as [(String, UInt32)] {
+            let extent = try pair.pool.allocate(1, tenant: .owner)
+            _ = try pair.pool.publish(try Key(key), extent: extent, length: 1, version: Version(term: 1, sequence: 1), flags: flags)
+        }
+        #expect(pair.read("b") != nil)
+        #expect(pair.read("a") != nil)
+        var order: [String] = []
+        func evict(onlyReplicas: Bool) {
+            while let copy = pair.pool.evictionCandidate(onlyReplicas: onlyReplicas), let key = pair.pool.key(of: copy.entry) {
+                order.append(key.description)
+                _ = pair.pool.retire(copy.entry)
+            }
+        }
+        evict(onlyReplicas: true)
+        #expect(order == ["c", "b"])
+        evict(onlyReplicas: false)
+        #expect(order == ["c", "b", "d", "a"])
+    }
+
     @Test("a put through a write arena is seen by readers")
     func writeArena() throws {
         let pair = try PoolPair()

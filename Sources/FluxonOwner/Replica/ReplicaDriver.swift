@@ -34,6 +34,7 @@ package final class ReplicaDriver {
         self.loop = loop
         self.pool = pool
         self.logger = logger
+        pool.replicaFlag = Self.replicaFlag
         table = ReplicaTable(store: PoolCopyStore(pool), configuration: configuration)
     }
 
@@ -234,7 +235,7 @@ extension ReplicaDriver: LocalBackend {
         // Readers may have let go since the last scan.
         if pool.collect() > 0 { return true }
         var freed = 0
-        while freed < byteCount, let copy = pool.evictionCandidate(where: { $0.flags & Self.replicaFlag != 0 }) {
+        while freed < byteCount, let copy = pool.evictionCandidate(onlyReplicas: true) {
             guard let key = pool.key(of: copy.entry), table.evict(key) else { break }
             counters.evictions += 1
             freed += Int(clamping: copy.extent.capacity)

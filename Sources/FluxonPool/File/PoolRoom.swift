@@ -15,26 +15,38 @@ package enum PoolRoom {
 
         /// Of the running process: the nearest cgroup v2 limit, or the v1 one; no limit when there is none to read.
         package static func current() -> ControlGroup {
-            for (limit, used) in candidates() {
+            for (limit, used, details) in candidates() {
                 guard let text = read(limit), let bytes = Int(text), bytes < 1 << 60 else { continue }
-                return ControlGroup(limitBytes: bytes, usedBytes: read(used).flatMap { Int($0) } ?? 0)
+                let all = read(used).flatMap { Int($0) } ?? 0
+                return ControlGroup(limitBytes: bytes, usedBytes: max(all - cachedFileBytes(read(details) ?? ""), 0))
             }
             return ControlGroup(limitBytes: nil, usedBytes: 0)
         }
 
-        /// Files of a limit and its use, from the process's own group up to the root.
-        private static func candidates() -> [(String, String)] {
-            var pairs: [(String, String)] = []
+        /// What `memory.stat` counts as cached files, which the kernel gives up for a pool. (A pool's own pages are not among them.)
+        package static func cachedFileBytes(_ statistics: String) -> Int {
+            var lines: [Substring: Int] = [:]
+            for line in statistics.split(separator: "\n") {
+                let words = line.split(separator: " ")
+                if words.count == 2 { lines[words[0]] = Int(words[1]) }
+            }
+            func value(_ name: String) -> Int { lines["total_\(name)"[...]] ?? lines[name[...]] ?? 0 }
+            return value("active_file") + value("inactive_file")
+        }
+
+        /// Files of a limit, its use and the use's parts, from the process's own group up to the root.
+        private static func candidates() -> [(String, String, String)] {
+            var files: [(String, String, String)] = []
             let line = read("/proc/self/cgroup")?.split(separator: "\n").first { $0.hasPrefix("0::") }
             var path = line.map { String($0.dropFirst(3)) } ?? "/"
             while true {
                 let folder = "/sys/fs/cgroup" + (path == "/" ? "" : path)
-                pairs.append(("\(folder)/memory.max", "\(folder)/memory.current"))
+                files.append(("\(folder)/memory.max", "\(folder)/memory.current", "\(folder)/memory.stat"))
                 guard path != "/", let slash = path.lastIndex(of: "/") else { break }
                 path = slash == path.startIndex ? "/" : String(path[..<slash])
             }
             let old = "/sys/fs/cgroup/memory/memory"
-            return pairs + [("\(old).limit_in_bytes", "\(old).usage_in_bytes")]
+            return files + [("\(old).limit_in_bytes", "\(old).usage_in_bytes", "\(old).stat")]
         }
 
         private static func read(_ path: String) -> String? {

@@ -48,15 +48,17 @@ struct EvictionQueue {
         return entries
     }
 
-    /// Moves the hand to the next entry that is cold and that `accepts` lets go; nil when two rounds, or `limit` steps, found none.
+    /// Moves the hand to the next entry that is cold and that `accepts` lets go. When `limit` steps found only hot ones, heat counts no
+    /// more: what was spared longest ago goes. Nil when as many steps again, or two rounds, found none.
     ///
     /// - Parameter takeHeat: says whether the entry was read since the last visit, and forgets it.
     mutating func next(limit: Int, takeHeat: (UInt32) -> Bool, accepts: (UInt32) -> Bool) -> UInt32? {
-        for _ in 0..<min(limit, 2 * count) {
+        for step in 0..<2 * min(limit, count) {
             if hand == Self.none { hand = tail }
             let entry = hand
             hand = links[Int(entry)].newer
-            if !takeHeat(entry), accepts(entry) { return entry }
+            let isCold = !takeHeat(entry)
+            if isCold || step >= limit, accepts(entry) { return entry }
         }
         return nil
     }

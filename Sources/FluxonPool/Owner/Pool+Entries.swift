@@ -48,7 +48,7 @@ extension Pool {
         guard wanted > grantedEntries else { return false }
         let bytes = PoolGeometry.entryBytes
         let range = geometry.entriesOffset + grantedEntries * bytes..<geometry.entriesOffset + wanted * bytes
-        guard (try? storage.reserve(range)) != nil else { return false }
+        guard storage.grow(range) else { return false }
         marks.append(contentsOf: repeatElement(0, count: wanted - grantedEntries))
         grantedEntries = wanted
         cfluxon_store_release(base + Superblock.entriesGranted, UInt64(wanted))
@@ -57,7 +57,11 @@ extension Pool {
 
     /// A table that cannot grow for want of memory goes on with longer searches.
     func growIndexIfNeeded() {
-        guard index.wantsGrowth, (try? storage.reserve(index.nextTable)) != nil else { return }
+        guard index.wantsGrowth, index.count >= nextIndexGrowth else { return }
+        guard storage.grow(index.nextTable) else {
+            nextIndexGrowth = index.count + index.count / 16
+            return
+        }
         index.grow()
         cfluxon_store_release(base + Superblock.tableShift, UInt64(index.shift))
     }

@@ -76,17 +76,25 @@ extension Pool {
 
     // MARK: Eviction
 
-    /// The next copy to evict, by SIEVE over the heat bytes; nil when `limit` steps found none that `accepts` lets go.
-    package func evictionCandidate(limit: Int = 4096, where accepts: (Copy) -> Bool = { _ in true }) -> Copy? {
-        let heat = storage.heat.base
-        let number = queue.next(limit: limit) { number in
-            guard cfluxon_heat_load(heat + Int(number)) != 0 else { return false }
-            cfluxon_heat_store(heat + Int(number), 0)
-            return true
-        } accepts: { number in
-            accepts(copy(of: number))
-        }
-        return number.map { copy(of: $0) }
+    /// The next copy to evict, by SIEVE over the heat bytes, replicas before all others; nil when none is left that may go.
+    ///
+    /// - Parameters:
+    ///   - limit: steps through either order after which the search ends.
+    ///   - onlyReplicas: leaves the other copies alone.
+    package func evictionCandidate(
+        onlyReplicas: Bool = false, limit: Int = 4096, where accepts: (Copy) -> Bool = { _ in true }
+    ) -> Copy? {
+        if let number = replicaQueue.next(limit: limit, takeHeat: takeHeat, accepts: { accepts(copy(of: $0)) }) { return copy(of: number) }
+        guard !onlyReplicas else { return nil }
+        return queue.next(limit: limit, takeHeat: takeHeat, accepts: { accepts(copy(of: $0)) }).map { copy(of: $0) }
+    }
+
+    /// Whether the entry was read since this was last asked.
+    private func takeHeat(_ number: UInt32) -> Bool {
+        let heat = storage.heat.base + Int(number)
+        guard cfluxon_heat_load(heat) != 0 else { return false }
+        cfluxon_heat_store(heat, 0)
+        return true
     }
 
     // MARK: Processes
@@ -137,7 +145,7 @@ extension Pool {
     package var statistics: PoolStatistics {
         PoolStatistics(
             capacityBytes: allocator.dataBytes, liveBytes: allocator.liveBytes, liveExtents: allocator.liveExtents,
-            unassignedBytes: allocator.rootFreeBytes, publishedEntries: queue.count, retiredEntries: retired.count,
+            unassignedBytes: allocator.rootFreeBytes, publishedEntries: replicaQueue.count + queue.count, retiredEntries: retired.count,
             entriesGranted: grantedEntries, attachedProcesses: attached.count)
     }
 }

@@ -14,7 +14,11 @@ package final class Pool {
     let entries: EntryTable
     var allocator: ExtentAllocator
     var index: IndexTable
+    /// Eviction order of replicas, and of all other copies.
+    var replicaQueue = EvictionQueue()
     var queue = EvictionQueue()
+    /// Copies whose flags have one of these bits are replicas, which go first. Set before the first is published.
+    package var replicaFlag: UInt32 = 0
     var freeEntries: [UInt32] = []
     var nextFreshEntry: UInt32 = 0
     var grantedEntries = 0
@@ -25,6 +29,8 @@ package final class Pool {
     /// By entry: whether the running scan wants it and has seen it pinned. Outside `collect` all zero.
     var marks: ContiguousArray<UInt8> = []
     var attached: [UInt64: PinSegment] = [:]
+    /// Below this many keys the index does not try to grow: it found no memory for that.
+    var nextIndexGrowth = 0
     /// Whether an entry was retired since the last fence.
     var hasUnfencedRetirement = false
 
@@ -83,7 +89,7 @@ package final class Pool {
         growIndexIfNeeded()
         index.insert(hash, entry: entry.index)
         cfluxon_heat_store(storage.heat.base + Int(entry.index), 0)
-        queue.insert(entry.index)
+        if flags & replicaFlag != 0 { replicaQueue.insert(entry.index) } else { queue.insert(entry.index) }
         return entry
     }
 
@@ -111,7 +117,7 @@ package final class Pool {
         hasUnfencedRetirement = true
         let hash = entries.withKey(entry.index) { KeyHash($0, seed: geometry.hashSeed) }
         index.remove(hash, entry: entry.index)
-        queue.remove(entry.index)
+        if copy.flags & replicaFlag != 0 { replicaQueue.remove(entry.index) } else { queue.remove(entry.index) }
         retired.append(entry.index)
         return copy
     }
@@ -122,9 +128,9 @@ package final class Pool {
         return entries.withKey(entry.index) { try? Key(Array($0)) }
     }
 
-    /// Keys with a published copy, oldest first. O(published).
+    /// Keys with a published copy: replicas, then the others, each oldest first. O(published).
     package var publishedKeys: [Key] {
-        queue.oldestFirst.compactMap { number in entries.withKey(number) { try? Key(Array($0)) } }
+        (replicaQueue.oldestFirst + queue.oldestFirst).compactMap { number in entries.withKey(number) { try? Key(Array($0)) } }
     }
 
     /// Keeps an entry from becoming free while it is handed to a process (P7). False when it is not published or retired any more.

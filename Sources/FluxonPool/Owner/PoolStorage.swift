@@ -29,8 +29,18 @@ package final class PoolStorage {
         }
     }
 
-    /// Gives `range` of the file its memory now.
-    func reserve(_ range: Range<Int>) throws(SystemError) { try mapping.reserve(range, of: file) }
+    private func reserve(_ range: Range<Int>) throws(SystemError) { try mapping.reserve(range, of: file) }
+
+    /// Gives `range` of the file its memory after the start; false when there is none. Looks at the container's limit first: beyond it the
+    /// kernel does not refuse, it ends the process.
+    func grow(_ range: Range<Int>) -> Bool {
+        let cgroup = PoolRoom.ControlGroup.current()
+        if let limit = cgroup.limitBytes, limit - cgroup.usedBytes < range.count + Self.margin { return false }
+        return (try? reserve(range)) != nil
+    }
+
+    /// Bytes that growing leaves to everything else in the container.
+    private static let margin = 16 << 20
 
     /// A pool without a name, for tests, simulations and benchmarks.
     package static func anonymous(capacityBytes: Int, hashSeed: UInt64 = 0, prefault: Bool = false) throws(SystemError) -> PoolStorage {
