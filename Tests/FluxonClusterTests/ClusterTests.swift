@@ -1,5 +1,6 @@
 import Fluxon
 import FluxonSystem
+import Foundation
 import Glibc
 import Testing
 
@@ -103,6 +104,27 @@ import Testing
             let value = try #require(try await first.get("other-\(index)"))
             #expect(TestValue.number(of: value) == 7)
         }
+    }
+
+    @Test("with mutual TLS between the roles a value gets from one owner to the other, and who has no certificate stays outside")
+    func tls() async throws {
+        let cluster = try TestCluster(usesTLS: true)
+        let first = try await Store.connect(to: cluster.ownerSocket(0))
+        let second = try await Store.connect(to: cluster.ownerSocket(1))
+        try await first.put("key", TestValue.bytes(number: 9, count: 1 << 20))
+        let value = try #require(try await second.get("key"))
+        #expect(TestValue.number(of: value) == 9)
+
+        let configuration = try String(contentsOfFile: "\(cluster.folder)/owner-1.yaml", encoding: .utf8)
+        let bare = configuration.split(separator: "\n").filter { !$0.hasPrefix("tls") }.joined(separator: "\n")
+            .replacing("owner-1", with: "stranger").replacing("run-1", with: "run-9").replacing("/1\n", with: "/9\n")
+        try File.replace("\(cluster.folder)/stranger.yaml", with: Array(bare.utf8))
+        let stranger = RoleProcess(
+            name: "stranger", executable: "\(TestCluster.products)/fluxon-owner",
+            arguments: ["--config", "\(cluster.folder)/stranger.yaml"],
+            folder: cluster.folder)
+        #expect(throws: RoleFailure.self) { try stranger.start(within: .seconds(4)) }
+        #expect(stranger.log.contains("link to the master lost"))
     }
 
     @Test("roles stop on SIGTERM within seconds and in order, with exit code 0")
