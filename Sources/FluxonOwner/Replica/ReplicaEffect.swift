@@ -35,6 +35,14 @@ package struct FetchRequest: Hashable, Sendable {
     package let byteCount: UInt64
     /// Candidates, best first; never empty.
     package let holders: [OwnerID]
+
+    package init(fetch: FetchID, key: Key, version: Version, byteCount: UInt64, holders: [OwnerID]) {
+        self.fetch = fetch
+        self.key = key
+        self.version = version
+        self.byteCount = byteCount
+        self.holders = holders
+    }
 }
 
 package enum GetAnswer<Extent: Hashable & Sendable>: Hashable, Sendable {

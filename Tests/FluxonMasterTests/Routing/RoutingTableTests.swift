@@ -41,7 +41,9 @@ import Testing
     private mutating func flush(at now: BootInstant) -> [UInt64: [MasterMessage]] {
         table.flush(now: now)
         var sent: [UInt64: [MasterMessage]] = [:]
-        for case .send(let connection, let frame) in table.takeEffects() { sent[connection.number, default: []] += frame.messages }
+        for case .send(let connection, let frame) in table.takeEffects() where !frame.messages.isEmpty {
+            sent[connection.number, default: []] += frame.messages
+        }
         return sent
     }
 

@@ -1,0 +1,239 @@
+import FluxonCore
+import FluxonOwner
+import Testing
+
+/// Rules of one owner that are plain to see on its effects; their interplay is the simulation's.
+@Suite struct ReplicaTableTests {
+    private static let start = BootInstant(nanoseconds: 1_000_000_000_000)
+    private static let deadline = start.advanced(by: .seconds(2))
+    private var table: ReplicaTable<DictionaryCopyStore>
+    private let key: Key
+    private var number: UInt64 = 1
+
+    /// An owner in a session, with a lease of three seconds.
+    init() throws {
+        let configuration = ReplicaConfiguration(cluster: "c", instance: InstanceKey("owner"), life: 5)
+        table = ReplicaTable(store: DictionaryCopyStore(), configuration: configuration)
+        key = try Key("key")
+        table.connected(now: Self.start)
+        let welcome = LinkWelcome(owner: OwnerID(1), generation: Generation(1), isResumed: false, received: 0, keepsNothing: false)
+        table.received(MasterFrame(term: 3, session: 1, control: .welcome(welcome)), now: Self.start)
+        table.flush(now: Self.start)
+        _ = table.takeEffects()
+        grant(at: Self.start)
+    }
+
+    private mutating func grant(at now: BootInstant) {
+        let grant = LinkGrant(sentAt: now, length: .seconds(3), barrier: number - 1)
+        table.received(MasterFrame(term: 3, session: 1, control: .grant(grant)), now: now)
+    }
+
+    /// One frame of the master, and the effects of the turn: messages apart from the rest.
+    private mutating func receive(_ messages: [MasterMessage], at now: BootInstant = start) -> (
+        sent: [OwnerMessage], rest: [ReplicaEffect<Int>]
+    ) {
+        var frame = MasterFrame(term: 3, session: 1)
+        frame.first = number
+        frame.messages = messages
+        number += UInt64(messages.count)
+        table.received(frame, now: now)
+        return turn(at: now)
+    }
+
+    private mutating func turn(at now: BootInstant = start) -> (sent: [OwnerMessage], rest: [ReplicaEffect<Int>]) {
+        table.flush(now: now)
+        var sent: [OwnerMessage] = []
+        var rest: [ReplicaEffect<Int>] = []
+        for effect in table.takeEffects() {
+            if case .send(let frame) = effect { sent += frame.messages } else { rest.append(effect) }
+        }
+        return (sent, rest)
+    }
+
+    private mutating func put(_ counter: UInt64, extent: Int, condition: CommitCondition = .none) -> Bool {
+        table.store.retain(extent)
+        return table.commit(
+            CommitRequest(
+                token: OperationToken(process: 1, counter: counter), key: key, value: .init(extent: extent, byteCount: 8, flags: 0),
+                condition: condition, deadline: Self.deadline), now: Self.start)
+    }
+
+    private mutating func get(_ waiter: UInt64, at now: BootInstant = start) {
+        table.get(GetRequest(waiter: WaiterID(waiter), key: key, deadline: Self.deadline), now: now)
+    }
+
+    private func version(_ sequence: UInt64) -> Version { Version(term: 3, sequence: sequence) }
+
+    private func copy(_ extent: Int, _ sequence: UInt64) -> StoredCopy<Int> {
+        StoredCopy(extent: extent, byteCount: 8, version: version(sequence), flags: 0)
+    }
+
+    private func token(_ counter: UInt64) -> OperationToken { OperationToken(process: 1, counter: counter) }
+
+    @Test("a commit is sent at once, published and answered when done; gets of the key wait for that")
+    mutating func commit() {
+        #expect(put(1, extent: 10))
+        get(1)
+        #expect(turn().rest.isEmpty)
+        let (sent, rest) = receive([.done(operation: 1, .committed(version(1)), publishes: true)])
+        #expect(sent == [.taken(operation: 1)])
+        #expect(rest == [.answerCommit(token(1), .committed(version(1))), .answerGet(WaiterID(1), .value(copy(10, 1), isPublished: true))])
+        // One reference is the entry's, one the answered get's.
+        #expect(table.store.references == [10: 2])
+    }
+
+    @Test("a second commit of the key waits for the first, and parks its copy")
+    mutating func oneInFlight() {
+        _ = put(1, extent: 10)
+        _ = put(2, extent: 11)
+        #expect(turn().sent.count == 1)
+        #expect(receive([.done(operation: 1, .committed(version(1)), publishes: true)]).sent.count == 2)
+        #expect(table.store.find(key) == nil)
+        _ = receive([.done(operation: 2, .committed(version(2)), publishes: true)])
+        #expect(table.store.find(key) == copy(11, 2))
+        #expect(table.store.references == [11: 1])
+    }
+
+    @Test("a condition that fails publishes the parked copy again, unless an invalidation came between")
+    mutating func conditionFailed() {
+        _ = put(1, extent: 10)
+        _ = receive([.done(operation: 1, .committed(version(1)), publishes: true)])
+        _ = put(2, extent: 11, condition: .absent)
+        _ = receive([.done(operation: 2, .conditionFailed(version(1)), publishes: false)])
+        #expect(table.store.find(key) == copy(10, 1))
+        _ = put(3, extent: 12, condition: .absent)
+        let cause = OperationReference(owner: OwnerID(2), generation: Generation(1), number: 1)
+        #expect(receive([.invalidate(Invalidation(number: 1, key: key, cause: cause))]).sent.contains(.confirm(upTo: 1)))
+        _ = receive([.done(operation: 3, .conditionFailed(version(1)), publishes: false)])
+        #expect(table.store.find(key) == nil)
+        #expect(table.store.references == [10: 1])
+        _ = receive([.settled(1...1)])
+        #expect(table.store.references.isEmpty)
+    }
+
+    @Test("an invalidation is confirmed in its turn, after the fence; a restore brings the copy back")
+    mutating func invalidation() {
+        _ = put(1, extent: 10)
+        _ = receive([.done(operation: 1, .committed(version(1)), publishes: true)])
+        let cause = OperationReference(owner: OwnerID(2), generation: Generation(1), number: 1)
+        #expect(receive([.invalidate(Invalidation(number: 1, key: key, cause: cause))]).sent == [.confirm(upTo: 1)])
+        #expect(!table.store.hasInvisibleRetirements)
+        #expect(table.store.find(key) == nil)
+        _ = receive([.restore(key, version(1))])
+        #expect(table.store.find(key) == copy(10, 1))
+    }
+
+    @Test("a done that comes after the lease waits for the next grant")
+    mutating func doneWithoutValidity() {
+        _ = put(1, extent: 10)
+        let late = Self.start.advanced(by: .seconds(3))
+        #expect(receive([.done(operation: 1, .committed(version(1)), publishes: true)], at: late).rest.isEmpty)
+        grant(at: late)
+        #expect(turn(at: late).rest == [.answerCommit(token(1), .committed(version(1)))])
+    }
+
+    @Test("concurrent misses are one lookup and one transfer")
+    mutating func collapsed() {
+        get(1)
+        get(2)
+        #expect(turn().sent == [.lookup(LinkLookup(lookup: 1, key: key, wants: .copy))])
+        let found = FoundCopy(version: version(1), byteCount: 8, holders: [OwnerID(2)], isRegistered: true)
+        let request = FetchRequest(fetch: FetchID(1), key: key, version: version(1), byteCount: 8, holders: [OwnerID(2)])
+        #expect(receive([.found(LookupAnswer(lookup: 1, content: .copy(found)))]).rest == [.startFetch(request)])
+        get(3)
+        table.store.retain(20)
+        table.fetched(FetchID(1), request, .arrived(extent: 20, flags: 0), now: Self.start)
+        let answers: [ReplicaEffect<Int>] = [1, 2, 3].map { .answerGet(WaiterID($0), .value(copy(20, 1), isPublished: true)) }
+        #expect(turn().rest == answers)
+        #expect(table.store.find(key) == copy(20, 1))
+    }
+
+    @Test("a detached fetch serves who joined before, and nobody else; it ends with a drop")
+    mutating func detached() {
+        get(1)
+        let found = FoundCopy(version: version(1), byteCount: 8, holders: [OwnerID(2)], isRegistered: true)
+        let request = FetchRequest(fetch: FetchID(1), key: key, version: version(1), byteCount: 8, holders: [OwnerID(2)])
+        _ = receive([.found(LookupAnswer(lookup: 1, content: .copy(found)))])
+        let cause = OperationReference(owner: OwnerID(2), generation: Generation(1), number: 1)
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, cause: cause))])
+        table.store.retain(20)
+        table.fetched(FetchID(1), request, .arrived(extent: 20, flags: 0), now: Self.start)
+        let (sent, rest) = turn()
+        #expect(rest == [.answerGet(WaiterID(1), .value(copy(20, 1), isPublished: false))])
+        #expect(sent == [.drop(key, version(1))])
+        #expect(table.store.find(key) == nil)
+    }
+
+    @Test("an absence serves only gets that began before its lookup was sent; later ones look up again")
+    mutating func absence() {
+        get(1)
+        _ = turn()
+        get(2)
+        let (sent, rest) = receive([.found(LookupAnswer(lookup: 1, content: .absent))])
+        #expect(rest == [.answerGet(WaiterID(1), .absent)])
+        #expect(sent == [.lookup(LinkLookup(lookup: 2, key: key, wants: .copy))])
+    }
+
+    @Test("a token that is repeated gets its answer again and commits nothing")
+    mutating func repeatedToken() {
+        _ = put(1, extent: 10)
+        _ = receive([.done(operation: 1, .committed(version(1)), publishes: true)])
+        #expect(!put(1, extent: 11))
+        let (sent, rest) = turn()
+        #expect(sent.isEmpty)
+        #expect(rest == [.answerCommit(token(1), .committed(version(1)))])
+        table.acknowledge(token(1))
+        #expect(put(1, extent: 11))
+    }
+
+    @Test("at the deadline: unknown for what was sent, notCurrent for a copy without validity, unavailable for a lookup without answer")
+    mutating func deadlines() {
+        get(1)
+        _ = turn()
+        table.tick(now: Self.deadline)
+        #expect(turn(at: Self.deadline).rest == [.answerGet(WaiterID(1), .failed(.unavailable))])
+        _ = put(1, extent: 10)
+        _ = turn()
+        table.tick(now: Self.deadline)
+        #expect(turn(at: Self.deadline).rest == [.answerCommit(token(1), .failed(.unknownOutcome))])
+        _ = receive([.done(operation: 1, .committed(version(1)), publishes: true)])
+        let late = Self.start.advanced(by: .seconds(4))
+        table.get(GetRequest(waiter: WaiterID(2), key: key, deadline: late.advanced(by: .seconds(1))), now: late)
+        table.get(
+            GetRequest(waiter: WaiterID(3), key: key, consistency: .local, deadline: late.advanced(by: .seconds(1))), now: late)
+        table.tick(now: late.advanced(by: .seconds(1)))
+        #expect(
+            turn(at: late).rest == [
+                .answerGet(WaiterID(3), .value(copy(10, 1), isPublished: true)), .answerGet(WaiterID(2), .failed(.notCurrent)),
+            ])
+    }
+
+    @Test("an owner that is not believed keeps nothing, and says that its operations are unknown")
+    mutating func notBelieved() {
+        _ = put(1, extent: 10)
+        _ = receive([.done(operation: 1, .committed(version(1)), publishes: true)])
+        _ = put(2, extent: 11)
+        _ = turn()
+        table.disconnected(now: Self.start)
+        table.connected(now: Self.start)
+        let welcome = LinkWelcome(owner: OwnerID(1), generation: Generation(1), isResumed: false, received: 0, keepsNothing: true)
+        table.received(MasterFrame(term: 4, session: 1, control: .welcome(welcome)), now: Self.start)
+        let (sent, rest) = turn()
+        #expect(sent == [.report(ReportPage(entries: [], pending: [], isLast: true))])
+        #expect(rest.contains(.answerCommit(token(2), .failed(.unknownOutcome))))
+        #expect(table.store.references.isEmpty)
+    }
+
+    @Test("a frame of an older term or another session is not obeyed")
+    mutating func foreignFrames() {
+        _ = put(1, extent: 10)
+        _ = turn()
+        for (term, session) in [(2, 1), (3, 2)] as [(UInt64, UInt64)] {
+            var frame = MasterFrame(term: term, session: session)
+            frame.first = 1
+            frame.messages = [.done(operation: 1, .committed(version(1)), publishes: true)]
+            table.received(frame, now: Self.start)
+        }
+        #expect(turn().rest.isEmpty)
+    }
+}
