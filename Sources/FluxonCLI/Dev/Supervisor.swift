@@ -27,7 +27,7 @@ final class Supervisor {
     }
 
     /// A role that needs longer has a problem that its log shows.
-    static let startLimit = Duration.seconds(60)
+    static let startLimit = Duration.seconds(120)
     /// From SIGTERM to SIGKILL.
     static let stopLimit = Duration.seconds(10)
 
