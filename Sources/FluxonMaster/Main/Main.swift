@@ -7,7 +7,8 @@ import FluxonRole
     static let configuration = CommandConfiguration(
         commandName: "fluxon-master",
         abstract: "Membership, routing and leases of a Fluxon cluster. No value ever passes it.",
-        discussion: "It needs an etcd, or keeps the metadata itself (embedded_metadata); deploy/config/master.yaml is an annotated example.")
+        discussion: "It needs an etcd, or keeps the metadata itself (embedded_metadata); deploy/config/master.yaml is an annotated example."
+    )
 
     @Option(name: .long, help: ArgumentHelp("The configuration, a YAML file.", valueName: "file"))
     var config: String
