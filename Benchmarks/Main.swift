@@ -14,6 +14,9 @@ import FluxonMeasure
     ]
 
     static func main() async throws {
+        if CommandLine.arguments.dropFirst().first == "serve-rpc" {
+            return try await RPCUnaryCases.serve(CommandLine.arguments.dropFirst(2))
+        }
         let wanted = CommandLine.arguments.dropFirst().filter { Int($0) == nil }
         for group in groups where wanted.isEmpty || wanted.contains(where: { group.name.contains($0) }) {
             try await group.run()

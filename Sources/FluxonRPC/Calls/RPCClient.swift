@@ -17,6 +17,9 @@ package final class RPCClient: @unchecked Sendable {
     let keepalive: RPCKeepalive?
     private let tls: TLSContext?
     private let tlsHost: String
+    private let targetName: String
+    /// What the `:authority` field says.
+    private let authority: String
 
     private enum State {
         case idle
@@ -48,6 +51,8 @@ package final class RPCClient: @unchecked Sendable {
     ) {
         self.tls = tls
         self.tlsHost = tlsHost ?? target.host
+        targetName = "\(target)"
+        authority = if case .unix = target { "localhost" } else { targetName }
         self.loop = loop
         self.target = target
         self.limits = limits
@@ -99,14 +104,13 @@ package final class RPCClient: @unchecked Sendable {
 
     private func start(_ path: String, metadata: RPCMetadata, deadline: Duration?, waitsForConnection: Bool) -> RPCStream {
         let stream = RPCStream(path: path, metadata: metadata, limits: limits)
-        stream.peer = "\(target)"
+        stream.peer = targetName
         stream.timeout = deadline
         stream.isPatient = waitsForConnection
         if let deadline {
             let instant = loop.now.advanced(by: deadline)
             stream.deadline = instant
-            stream.timer = loop.schedule(at: instant) { [weak self, weak stream] in
-                guard let self, let stream else { return }
+            stream.timer = loop.schedule(at: instant) { [self] in
                 // A call that still waits for a connection was seen by nobody.
                 stream.expire(
                     RPCStatus(
@@ -121,7 +125,7 @@ package final class RPCClient: @unchecked Sendable {
     private func attach(_ stream: RPCStream) {
         switch state {
         case .connected(let connection):
-            if !connection.session.hasGoAway, put(stream, on: connection) { return }
+            if !connection.session.hasGoAway, put(stream, on: connection, hasWaited: false) { return }
             retire(connection)
             wait(stream)
             connect()
@@ -151,22 +155,13 @@ package final class RPCClient: @unchecked Sendable {
 
     private func wait(_ stream: RPCStream) {
         waiting.append(stream)
-        stream.onDetach = { [weak self, weak stream] in self?.waiting.removeAll { $0 === stream } }
+        stream.onDetach = { [weak self, unowned stream] in self?.waiting.removeAll { $0 === stream } }
     }
 
-    private func put(_ stream: RPCStream, on connection: RPCConnection) -> Bool {
-        let timeout = stream.deadline.map { max($0.since(loop.now), .nanoseconds(1)) }
+    private func put(_ stream: RPCStream, on connection: RPCConnection, hasWaited: Bool) -> Bool {
         // A fresh call sends its timeout as it was given: the same text each time, which HPACK makes one byte of.
-        let isFresh = stream.timeout.map { timeout ?? .zero > $0 - .milliseconds(10) } ?? false
-        return connection.session.open(
-            stream, authority: authority, scheme: tls == nil ? "http" : "https", timeout: isFresh ? stream.timeout : timeout)
-    }
-
-    private var authority: String {
-        switch target {
-        case .unix: "localhost"
-        case .tcp: "\(target)"
-        }
+        let timeout = hasWaited ? stream.deadline.map { max($0.since(loop.now), .nanoseconds(1)) } : stream.timeout
+        return connection.session.open(stream, authority: authority, scheme: tls == nil ? "http" : "https", timeout: timeout)
     }
 
     // MARK: The connection
@@ -199,14 +194,11 @@ package final class RPCClient: @unchecked Sendable {
             self?.backoff.reset()
             self?.onConnect?()
         }
-        connection.session.onGoAway = { [weak self, weak connection] _ in
-            guard let self, let connection else { return }
-            retire(connection)
-        }
+        connection.session.onGoAway = { [weak self, unowned connection] _ in self?.retire(connection) }
         connection.onClose = { [weak self, unowned connection] error in self?.lost(connection, error) }
         while let stream = waiting.popFirst() {
             stream.onDetach = nil
-            if !put(stream, on: connection) {
+            if !put(stream, on: connection, hasWaited: true) {
                 stream.end(RPCStatus(.unavailable, "the new connection takes no calls", isUnprocessed: true))
             }
         }
@@ -217,9 +209,8 @@ package final class RPCClient: @unchecked Sendable {
         guard case .connected(let current) = state, current === connection else { return }
         state = .idle
         draining[ObjectIdentifier(connection)] = connection
-        connection.session.onStreamEnd = { [weak connection] in
-            guard let connection, connection.session.streams.isEmpty else { return }
-            connection.session.terminate()
+        connection.session.onStreamEnd = { [unowned connection] in
+            if connection.session.streams.isEmpty { connection.session.terminate() }
         }
         if connection.session.streams.isEmpty { connection.session.terminate() }
     }

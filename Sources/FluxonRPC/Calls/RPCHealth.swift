@@ -22,11 +22,11 @@ package final class RPCHealth {
             return Self.encode(status)
         }
         server.handle("/grpc.health.v1.Health/Watch") { [self] stream in
-            stream.onMessage = { [weak self, weak stream] message in
-                guard let self, let stream else { return }
+            stream.onMessage = { [weak self, unowned stream] message in
+                guard let self else { return }
                 do throws(RPCError) { watch(try Self.service(in: message), stream) } catch { stream.finish(error.status) }
             }
-            stream.onEnd = { [weak self, weak stream] _ in self?.watchers.removeAll { $0.stream === stream } }
+            stream.onEnd = { [weak self, unowned stream] _ in self?.watchers.removeAll { $0.stream === stream } }
         }
     }
 

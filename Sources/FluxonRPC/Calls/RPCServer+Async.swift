@@ -45,27 +45,7 @@ extension RPCServer {
     }
 
     /// Waits for the one message and the half-close that follows it.
-    private func collect(_ path: String, _ body: @escaping ([UInt8], RPCStream) -> Void) {
-        handle(path) { stream in
-            var request: [UInt8]?
-            // The stream holds its callbacks until it ends; they must not hold it.
-            stream.onMessage = { [weak stream] message in
-                guard request == nil else {
-                    stream?.finish(RPCStatus(.internalError, "\(path) takes one message, and two came"))
-                    return
-                }
-                request = message
-            }
-            stream.onHalfClose = { [weak stream] in
-                guard let stream else { return }
-                guard let message = request else {
-                    return stream.finish(RPCStatus(.internalError, "\(path) takes one message, and none came"))
-                }
-                request = nil
-                body(message, stream)
-            }
-        }
-    }
+    private func collect(_ path: String, _ body: @escaping ([UInt8], RPCStream) -> Void) { handle(path) { $0.unaryBody = body } }
 
     private static func answer(_ stream: RPCStream, _ result: Result<[UInt8], RPCError>) {
         switch result {

@@ -11,7 +11,7 @@ package final class RPCServer: @unchecked Sendable {
     package let loop: EventLoop
     let limits: RPCLimits
     let keepalive: RPCKeepalive?
-    private var handlers: [String: (RPCStream) -> Void] = [:]
+    private let handlers = RPCHandlers()
     private var listeners: [Listener] = []
     private var connections: [ObjectIdentifier: RPCConnection] = [:]
     private var isDraining = false
@@ -47,7 +47,7 @@ package final class RPCServer: @unchecked Sendable {
     // MARK: Handlers
 
     /// `accept` runs on the loop when a call's header fields are there; it sets the stream's callbacks before it returns.
-    package func handle(_ path: String, _ accept: @escaping (RPCStream) -> Void) { handlers[path] = accept }
+    package func handle(_ path: String, _ accept: @escaping (RPCStream) -> Void) { handlers.accept[path] = accept }
 
     // MARK: Connections (loop only)
 
@@ -96,11 +96,11 @@ package final class RPCServer: @unchecked Sendable {
             return
         }
         connections[ObjectIdentifier(connection)] = connection
-        connection.session.onRequest = { [weak self, unowned connection] stream in
+        connection.session.onRequest = { [handlers, loop, unowned connection] stream in
             stream.peer = peer.name
             stream.peerCertificateName = connection.peerName
             stream.connectionContext = context
-            self?.dispatch(stream)
+            handlers.dispatch(stream, on: loop)
         }
         connection.onClose = { [weak self, unowned connection] error in
             self?.connections[ObjectIdentifier(connection)] = nil
@@ -115,21 +115,6 @@ package final class RPCServer: @unchecked Sendable {
         guard case .unix = address else { return ("\(address)", false) }
         let process = (try? PeerCredentials(of: descriptor)).map { "process \($0.processID)" } ?? "a process"
         return ("\(process) of this machine", true)
-    }
-
-    private func dispatch(_ stream: RPCStream) {
-        guard let handler = handlers[stream.path] else {
-            let services = Set(handlers.keys.compactMap { $0.split(separator: "/").first }).sorted().joined(separator: ", ")
-            stream.finish(RPCStatus(.unimplemented, "no method \(stream.path) here; this server has the services \(services)"))
-            return
-        }
-        let timeout = stream.block.timeout
-        if let timeout { stream.deadline = loop.now.advanced(by: timeout) }
-        handler(stream)
-        guard let timeout, let deadline = stream.deadline, !stream.isEnded, stream.finalStatus == nil else { return }
-        stream.timer = loop.schedule(at: deadline) { [weak stream] in
-            stream?.expire(RPCStatus(.deadlineExceeded, "no answer within \(timeout)"))
-        }
     }
 
     // MARK: Ending

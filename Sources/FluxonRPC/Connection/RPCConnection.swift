@@ -45,8 +45,9 @@ final class RPCConnection {
         try descriptor.setNonBlocking()
         let number = descriptor.number
         self.descriptor = consume descriptor
-        registration = try loop.register(number, [.readable, .writable, .edgeTriggered]) { [weak self] in self?.ready($0) }
-        session.onOutput = { [weak self] in self?.scheduleFlush() }
+        registration = try loop.register(number, [.readable, .writable, .edgeTriggered]) { self.ready($0) }
+        // These closures and this object hold each other until `close`.
+        session.onOutput = { self.scheduleFlush() }
         if !isLocal { watchSetup() }
         if let keepalive, !isLocal { self.keepalive = Keepalive(keepalive, connection: self) }
         scheduleFlush()
@@ -57,8 +58,8 @@ final class RPCConnection {
 
     private func watchSetup() {
         let limit = session.limits.setupTime
-        setupTimer = loop.schedule(after: limit) { [weak self] in
-            guard let self, !session.isReady else { return }
+        setupTimer = loop.schedule(after: limit) { [self] in
+            guard !session.isReady else { return }
             close(RPCError(.unavailable, "\(peer) did not speak HTTP/2 within \(limit); check that the address is a gRPC server"))
         }
     }
@@ -96,7 +97,7 @@ final class RPCConnection {
                 return close(RPCError(.unavailable, "the connection to \(peer) broke", cause: cause))
             }
         }
-        loop.inNextTick { [weak self] in self?.read(untilEnd: untilEnd) }
+        loop.inNextTick { self.read(untilEnd: untilEnd) }
     }
 
     private func deliver(_ bytes: UnsafeRawBufferPointer) {
@@ -132,9 +133,9 @@ final class RPCConnection {
     func scheduleFlush() {
         guard !isFlushScheduled, !isClosed else { return }
         isFlushScheduled = true
-        loop.atEndOfTick { [weak self] in
-            self?.isFlushScheduled = false
-            self?.flush()
+        loop.atEndOfTick { [self] in
+            isFlushScheduled = false
+            flush()
         }
     }
 

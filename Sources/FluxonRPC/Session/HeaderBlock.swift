@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// What one HEADERS frame said, as far as a call needs it.
 struct HeaderBlock {
     var path: String?
@@ -64,11 +66,15 @@ struct HeaderBlock {
 
 extension UnsafeBufferPointer<UInt8> {
     func equals(_ text: StaticString) -> Bool {
-        elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        guard let baseAddress, count == text.utf8CodeUnitCount else { return count == text.utf8CodeUnitCount }
+        return memcmp(baseAddress, text.utf8Start, count) == 0
     }
 
     func equals(utf8Of text: String) -> Bool {
-        text.utf8.withContiguousStorageIfAvailable { elementsEqual($0) } ?? elementsEqual(text.utf8)
+        text.utf8.withContiguousStorageIfAvailable { text in
+            guard let baseAddress, let other = text.baseAddress, count == text.count else { return count == text.count }
+            return memcmp(baseAddress, other, count) == 0
+        } ?? elementsEqual(text.utf8)
     }
 
     /// A plain decimal number of at most four digits.

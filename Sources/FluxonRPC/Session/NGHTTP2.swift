@@ -44,6 +44,8 @@ enum NGHTTP2 {
             entry(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window),
             entry(NGHTTP2_SETTINGS_MAX_FRAME_SIZE, min(max(limits.frameBytes, 1 << 14), 1 << 24 - 1)),
             entry(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.headerListBytes),
+            // Streams take turns; the tree of priorities that gRPC never used costs time per frame.
+            entry(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1),
         ]
         switch role {
         case .client: entries.append(entry(NGHTTP2_SETTINGS_ENABLE_PUSH, 0))

@@ -162,7 +162,7 @@ extension RPCStream {
         switch end {
         case .halfClose:
             pendingEnd = nil
-            onHalfClose?()
+            if let unaryBody { answerUnary(unaryBody) } else { onHalfClose?() }
         case .status(let status):
             pendingEnd = nil
             // The answer is complete; if the request is not, the server does not want the rest.
@@ -172,6 +172,14 @@ extension RPCStream {
             }
             self.end(status)
         }
+    }
+
+    private func answerUnary(_ body: ([UInt8], RPCStream) -> Void) {
+        guard let request = unaryRequest else {
+            return finish(RPCStatus(.internalError, "\(path) takes one message, and none came"))
+        }
+        unaryRequest = nil
+        body(request, self)
     }
 
     func dataReceived(_ bytes: UnsafeRawBufferPointer) {
@@ -197,6 +205,9 @@ extension RPCStream {
     private func deliver(_ message: [UInt8]) {
         if isReadingPaused {
             inbox.append(message)
+        } else if unaryBody != nil {
+            guard unaryRequest == nil else { return finish(RPCStatus(.internalError, "\(path) takes one message, and two came")) }
+            unaryRequest = message
         } else {
             onMessage?(message)
         }

@@ -200,7 +200,7 @@ package final class EventLoop: @unchecked Sendable {
         queue.setOwner(0)
         // Handlers may hold what holds the loop.
         slots = []
-        timers = TimerHeap()
+        timers.removeAll()
         turnEnd = []
         nextTurn = []
     }

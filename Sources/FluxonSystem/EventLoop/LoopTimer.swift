@@ -6,7 +6,8 @@ package final class LoopTimer {
     /// Place in the heap; -1 when it has fired or was cancelled.
     fileprivate(set) var position = -1
     private(set) var body: (() -> Void)?
-    private weak var loop: EventLoop?
+    // Not weak: every retain of the loop would take the slow path. A timer that is in no heap does not touch it.
+    private unowned let loop: EventLoop
 
     init(deadline: BootInstant, loop: EventLoop, body: @escaping () -> Void) {
         self.deadline = deadline
@@ -17,7 +18,7 @@ package final class LoopTimer {
     /// The closure will not be called and is let go of. Harmless when it has fired.
     package func cancel() {
         body = nil
-        if position >= 0 { loop?.removeTimer(self) }
+        if position >= 0 { loop.removeTimer(self) }
     }
 
     func takeBody() -> (() -> Void)? {
@@ -50,6 +51,12 @@ struct TimerHeap {
         last.position = position
         siftUp(position)
         siftDown(last.position)
+    }
+
+    /// The loop ends: no timer refers to it any more.
+    mutating func removeAll() {
+        for timer in timers { timer.position = -1 }
+        timers = []
     }
 
     private mutating func siftUp(_ start: Int) {

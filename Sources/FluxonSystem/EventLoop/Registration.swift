@@ -28,7 +28,8 @@ package final class Registration {
     package let descriptor: CInt
     package private(set) var interest: Interest
     private let tag: UInt64
-    private weak var loop: EventLoop?
+    /// Nil once cancelled; until then the two hold each other.
+    private var loop: EventLoop?
 
     init(descriptor: CInt, interest: Interest, tag: UInt64, loop: EventLoop) {
         self.descriptor = descriptor
