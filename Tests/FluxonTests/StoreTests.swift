@@ -126,7 +126,7 @@ import Testing
         #expect(
             try await owner.inside { parts in
                 parts.pool.collect(); return parts.pool.retiredCount
-            } == 2000)
+            } == 600)
     }
 
     @Test("a value larger than the pool is refused by name, and a full pool says so")
