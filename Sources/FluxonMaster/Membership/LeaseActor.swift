@@ -14,6 +14,8 @@ package actor LeaseActor {
     private let election: LeaderElection
     private let timing: ProtocolTiming
     private let logger: Logger
+    /// `mod_revision` of each roster entry as this term read or wrote it last.
+    private var rosterRevisions: [InstanceKey: Int64] = [:]
 
     /// TTL of the lease on the leader key: how long after a master's death another may be elected. It survives stalls of a second.
     package static let leaderLease = Duration.seconds(5)
@@ -43,8 +45,10 @@ package actor LeaseActor {
         let authority = Authority(term: UInt64(leadership.term), electionSent: leadership.sent, timing: timing)
         let range = try await etcd.list(prefix: keyspace.roster)
         var roster: [(InstanceKey, RosterEntry)] = []
+        rosterRevisions = [:]
         for keyValue in range.keyValues {
             let name = String(decoding: keyValue.key.dropFirst(keyspace.roster.utf8.count), as: UTF8.self)
+            rosterRevisions[InstanceKey(name)] = keyValue.modRevision
             guard let entry = RosterEntry(parsing: String(decoding: keyValue.value, as: UTF8.self)) else {
                 logger.error(
                     "a roster entry makes no sense; remove it when no owner has this name", metadata: ["fluxon.instance": "\(name)"])
@@ -71,14 +75,25 @@ package actor LeaseActor {
         }
     }
 
-    /// Writes one roster entry if this term still leads. False: it does not. Repeats what has an unknown outcome: the same entry
-    /// twice is the same entry.
+    /// Writes one roster entry if this term still leads. False: it does not. An attempt of unknown outcome is repeated; the entry's
+    /// revision is compared, so that the one under way cannot arrive behind a later entry (decision 0014).
     package func write(_ entry: RosterEntry, of owner: InstanceKey, _ leadership: Leadership) async -> Bool {
-        let write = election.guarded(term: leadership.term, [.put(keyspace.rosterEntry(of: owner), entry.text)])
+        let key = keyspace.rosterEntry(of: owner)
         while !Task.isCancelled {
+            let unchanged = EtcdCompare.modRevision(of: key, .equal, rosterRevisions[owner] ?? 0)
+            var write = election.guarded(term: leadership.term, [.put(key, entry.text)], and: [unchanged])
+            write.failure.append(.get(key))
             do throws(EtcdError) {
                 let result = try await etcd.transaction(write, timeout: timing.authority)
-                return result.succeeded
+                if result.succeeded {
+                    rosterRevisions[owner] = result.revision
+                    return true
+                }
+                if election.isOver(term: leadership.term, after: result) { return false }
+                // An earlier attempt got through.
+                let present = result.keyValues(at: 1)?.first
+                rosterRevisions[owner] = present?.modRevision ?? 0
+                if present?.value == Array(entry.text.utf8) { return true }
             } catch {
                 logger.warning("roster not written", metadata: ["fluxon.instance": "\(owner)", "fluxon.error": "\(error)"])
                 try? await loop.sleep(for: .milliseconds(100))
