@@ -19,7 +19,6 @@ final class Membership {
     private var stream: RPCStream?
     private var retry: LoopTimer?
     private var refusedSince: BootInstant?
-    private(set) var isJoined = false
 
     /// A master may need this long to see that the last process of this name is dead.
     private static let refusalPatience = Duration.seconds(8)
@@ -62,13 +61,11 @@ final class Membership {
 
     private func joined(_ bytes: [UInt8]) {
         guard let answer = try? JoinAnswer(decoding: bytes) else { return }
-        isJoined = true
         refusedSince = nil
         logger.info("joined the cluster", metadata: ["fluxon.term": "\(answer.term)"])
     }
 
     private func ended(_ status: RPCStatus) {
-        isJoined = false
         leave()
         switch status.code {
         case .failedPrecondition: return onFatal(FluxonError(.clusterMismatch, status.message))

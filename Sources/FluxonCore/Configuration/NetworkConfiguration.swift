@@ -5,6 +5,9 @@ package struct NetworkConfiguration: Sendable, Hashable {
     /// `advertise`: the host under which others reach this one. Default: the host listened on.
     package var advertise: String?
 
+    /// Where others reach what listens on `host` and `port`.
+    package func advertised(host: String, port: UInt16) -> String { NetworkEndpoint(host: advertise ?? host, port: port).authority }
+
     /// The address whose host others have to reach.
     enum Service { case control(NetworkEndpoint), bulk }
 

@@ -83,7 +83,7 @@ package final class MasterNode: Service {
     /// What owners are told to connect to.
     private func advertised(_ bound: SocketAddress) -> String {
         guard case .tcp(let host, let port) = bound else { return "\(bound)" }
-        return NetworkEndpoint(host: configuration.network.advertise ?? host, port: port).authority
+        return configuration.network.advertised(host: host, port: port)
     }
 
     private func description(advertised: String) -> MemberDescription {

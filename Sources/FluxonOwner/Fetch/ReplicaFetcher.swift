@@ -95,21 +95,16 @@ package final class ReplicaFetcher {
         var attempt = attempt
         while let holder = attempt.holders.popFirst() {
             guard let member = member(holder), let client = client(for: member.address) else { continue }
-            return askTicket(of: member, client) { [weak self] answer in
+            return askTicket(for: attempt.request, client) { [weak self] answer in
                 guard let self else { return }
                 if let answer { read(attempt, from: member, answer) } else { ask(attempt) }
-            } request: {
-                TicketRequest(
-                    key: attempt.request.key, version: attempt.request.version, asker: identity.instance,
-                    generation: identity.generation)
             }
         }
         giveUp(attempt)
     }
 
     private func askTicket(
-        of member: MemberDescription, _ client: RPCClient, answer: @escaping ((ticket: Ticket, length: UInt64, flags: UInt32)?) -> Void,
-        request: () -> TicketRequest
+        for request: FetchRequest, _ client: RPCClient, answer: @escaping ((ticket: Ticket, length: UInt64, flags: UInt32)?) -> Void
     ) {
         let stream = client.open("/fluxon.v1.Owner/Ticket", deadline: Limits.ticketDeadline)
         var received: TicketAnswer?
@@ -118,7 +113,9 @@ package final class ReplicaFetcher {
             guard case .granted(let bytes, let length, let flags) = received, let ticket = Ticket(bytes: bytes) else { return answer(nil) }
             answer((ticket, length, flags))
         }
-        stream.send(request().encoded())
+        let ticket = TicketRequest(
+            key: request.key, version: request.version, asker: identity.instance, generation: identity.generation)
+        stream.send(ticket.encoded())
         stream.halfClose()
     }
 
@@ -130,13 +127,7 @@ package final class ReplicaFetcher {
             deadline: loop.now.advanced(by: Limits.fetchDeadline))
         order.renew = { [weak self] _, answer in
             guard let self, let client = client(for: member.address) else { return answer(nil) }
-            askTicket(of: member, client) {
-                answer($0?.ticket)
-            } request: {
-                TicketRequest(
-                    key: attempt.request.key, version: attempt.request.version, asker: identity.instance,
-                    generation: identity.generation)
-            }
+            askTicket(for: attempt.request, client) { answer($0?.ticket) }
         }
         let carried = OnLoop((order, attempt, self))
         transfer.assumeIsolated { transfer in

@@ -97,7 +97,7 @@ final class OwnerParts {
 
     private static func advertised(_ bound: SocketAddress, _ configuration: OwnerConfiguration) -> String {
         guard case .tcp(let host, let port) = bound else { return "\(bound)" }
-        return NetworkEndpoint(host: configuration.network.advertise ?? host, port: port).authority
+        return configuration.network.advertised(host: host, port: port)
     }
 
     private func wire(onReady: @escaping @Sendable () -> Void, onFatal: @escaping @Sendable (FluxonError) -> Void) {

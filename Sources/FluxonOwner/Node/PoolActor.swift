@@ -1,9 +1,5 @@
 package import FluxonCore
-internal import FluxonEtcd
-internal import FluxonPool
-internal import FluxonRPC
 package import FluxonSystem
-internal import FluxonTransfer
 package import Logging
 
 /// The isolation of everything that touches an owner's pool: the pool itself, the rules of its copies, its processes, its link.

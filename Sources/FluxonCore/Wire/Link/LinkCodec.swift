@@ -101,3 +101,21 @@ extension ProtobufReader {
         return LinkCommit(operation: operation, key: key, kind: kind, byteCount: byteCount, condition: condition)
     }
 }
+
+extension ProtobufReader {
+    /// A nested message of a version (field 1) and a key (field 2), both required.
+    mutating func keyAndVersion() throws(ProtobufError) -> (key: Key, version: Version) {
+        var nested = try message()
+        var version: Version?
+        var key: Key?
+        while let field = try nested.next() {
+            switch field {
+            case 1: version = try nested.version()
+            case 2: key = try nested.key()
+            default: try nested.skip()
+            }
+        }
+        guard let key, let version else { throw .invalidField(2) }
+        return (key, version)
+    }
+}

@@ -230,17 +230,7 @@ extension ProtobufReader {
     }
 
     private mutating func restore() throws(ProtobufError) -> MasterMessage {
-        var nested = try message()
-        var version: Version?
-        var key: Key?
-        while let field = try nested.next() {
-            switch field {
-            case 1: version = try nested.version()
-            case 2: key = try nested.key()
-            default: try nested.skip()
-            }
-        }
-        guard let key, let version else { throw .invalidField(2) }
+        let (key, version) = try keyAndVersion()
         return .restore(key, version)
     }
 
