@@ -84,11 +84,13 @@ let testTargets: [Target] = [
     .executableTarget(name: "fluxon-probe", dependencies: ["Fluxon"], path: "Tests/FluxonProbe", swiftSettings: settings),
     // Entry points for fuzzing, one file per decoder or session: replayed by tests, driven by libFuzzer in scripts/fuzz.
     .target(
-        name: "FluxonFuzzing", dependencies: ["FluxonRPC", "FluxonCore", "FluxonSystem"], path: "Fuzzing/Targets", swiftSettings: settings),
+        name: "FluxonFuzzing", dependencies: ["FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonTransfer"],
+        path: "Fuzzing/Targets", swiftSettings: settings),
+    tests("FluxonFuzzingTests", ["FluxonFuzzing", "FluxonRPC", "FluxonSystem"]),
     tests("FluxonCoreTests", ["FluxonCore"]),
     tests("FluxonSystemTests", ["FluxonSystem"]),
     tests("FluxonPoolTests", ["FluxonPool"]),
-    tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonFuzzing"], exclude: ["Peers"]),
+    tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem"], exclude: ["Peers"]),
     tests("FluxonTransferTests", ["FluxonTransfer"]),
     // The embedded metadata as a process of its own: only such a one can be killed.
     .executableTarget(
@@ -114,7 +116,9 @@ let fuzzing: [Target] =
     Context.environment["FLUXON_FUZZING"] == "1"
     ? [
         .executableTarget(
-            name: "fluxon-fuzz", dependencies: ["FluxonFuzzing"], path: "Fuzzing/Program", swiftSettings: settings)
+            name: "fluxon-fuzz", dependencies: ["FluxonFuzzing"], path: "Fuzzing/Program",
+            // libFuzzer has the `main`.
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
     ] : []
 
 let benchmarks: [Target] =

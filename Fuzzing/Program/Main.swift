@@ -1,33 +1,33 @@
 import FluxonFuzzing
 import Glibc
 
-/// libFuzzer's own entry: a driver that a program with a `main` of its own calls.
-@_silgen_name("LLVMFuzzerRunDriver")
-func fuzzerRunDriver(
-    _ argumentCount: UnsafeMutablePointer<CInt>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
-    _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-) -> CInt
-
-/// Set before libFuzzer starts its first run, and not after.
+// SAFETY: set before libFuzzer starts its first run, and not after.
 nonisolated(unsafe) private var target: @Sendable (UnsafeRawBufferPointer) -> Void = { _ in }
 
-/// `fluxon-fuzz TARGET [libFuzzer's arguments]`
-@main struct Main {
-    static func main() {
-        guard CommandLine.argc >= 2, let chosen = FuzzTargets.all[CommandLine.arguments[1]] else {
-            print("usage: fluxon-fuzz TARGET [ARGUMENT…]; targets: \(FuzzTargets.all.keys.sorted().joined(separator: ", "))")
-            exit(64)
-        }
-        target = chosen
-        var arguments = ([CommandLine.arguments[0]] + CommandLine.arguments.dropFirst(2)).map { strdup($0) } + [nil]
-        var count = CInt(arguments.count - 1)
-        let result = arguments.withUnsafeMutableBufferPointer { buffer in
-            var base = buffer.baseAddress
-            return fuzzerRunDriver(&count, &base) { bytes, count in
-                target(UnsafeRawBufferPointer(start: bytes, count: count))
-                return 0
-            }
-        }
-        exit(result)
+/// libFuzzer has the `main` and calls this first: `fluxon-fuzz --target=NAME [libFuzzer's arguments]`, or `--list`. It passes over what
+/// begins with two dashes, and hands it to the processes that it starts.
+@_cdecl("LLVMFuzzerInitialize")
+func initialize(
+    _ count: UnsafeMutablePointer<CInt>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>
+) -> CInt {
+    let names = FuzzTargets.all.keys.sorted()
+    let words = (1..<Int(max(1, count.pointee))).compactMap { arguments.pointee[$0].map { String(cString: $0) } }
+    if words.contains("--list") {
+        print(names.joined(separator: "\n"))
+        exit(0)
     }
+    let option = "--target="
+    let name = words.first { $0.hasPrefix(option) }.map { String($0.dropFirst(option.count)) }
+    guard let name, let chosen = FuzzTargets.all[name] else {
+        print("usage: fluxon-fuzz --target=NAME [ARGUMENT…]; names: \(names.joined(separator: ", "))")
+        exit(64)
+    }
+    target = chosen
+    return 0
+}
+
+@_cdecl("LLVMFuzzerTestOneInput")
+func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    target(UnsafeRawBufferPointer(start: bytes, count: count))
+    return 0
 }

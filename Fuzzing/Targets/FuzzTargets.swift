@@ -3,5 +3,14 @@ package enum FuzzTargets {
     package static let all: [String: @Sendable (UnsafeRawBufferPointer) -> Void] = [
         "rpc-session": { RPCSessionTarget.run($0) },
         "rpc-messages": { RPCMessagesTarget.run($0) },
+        "link-frames": { LinkFramesTarget.run($0) },
+        "local-messages": { LocalMessagesTarget.run($0) },
+        "control-messages": { ControlMessagesTarget.run($0) },
+        "attach-handshake": { AttachHandshakeTarget.run($0) },
+        "transfer-frames": { TransferFramesTarget.run($0) },
+        "configuration": { ConfigurationTarget.run($0) },
+        "shared-json": { SharedJSONTarget.run($0) },
+        "json": { JSONTarget.run($0) },
+        "pool-file": { PoolFileTarget.run($0) },
     ]
 }

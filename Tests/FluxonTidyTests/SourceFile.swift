@@ -39,7 +39,7 @@ extension SourceFile {
     /// Every tracked kind of text below the places where we write.
     static let all: [SourceFile] = {
         let places = [
-            "Sources", "Tests", "Benchmarks", "Examples", "proto", "docs", "scripts", "deploy", "ext_images", "models", ".ci",
+            "Sources", "Tests", "Benchmarks", "Fuzzing", "Examples", "proto", "docs", "scripts", "deploy", "ext_images", "models", ".ci",
         ]
         let files = FileManager.default
         let below = places.flatMap { place in
@@ -47,7 +47,8 @@ extension SourceFile {
         }
         let top = (try? files.contentsOfDirectory(atPath: root))?.filter { $0.hasSuffix(".md") || $0 == "Package.swift" } ?? []
         return (below + top).sorted().compactMap { path in
-            guard !path.contains("__pycache__"), let data = files.contents(atPath: "\(root)/\(path)"), data.count < 1 << 20,
+            guard !path.contains("__pycache__"), !path.hasPrefix("Fuzzing/Corpus/"), let data = files.contents(atPath: "\(root)/\(path)"),
+                data.count < 1 << 20,
                 let text = String(data: data, encoding: .utf8)
             else { return nil }
             return SourceFile(path: path, text: text)

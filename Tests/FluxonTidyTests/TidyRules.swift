@@ -8,7 +8,7 @@ enum TidyRules {
     static let memoryPlaces = [
         "Sources/FluxonOwner/", "Sources/Fluxon/", "Sources/FluxonSystem/", "Sources/FluxonPool/", "Sources/FluxonTransfer/",
         "Sources/FluxonRPC/", "Sources/FluxonMeasure/",
-        "Benchmarks/", "Tests/",
+        "Benchmarks/", "Fuzzing/", "Tests/",
     ]
 
     /// Lower layers first (DESIGN §2); a module imports only from layers below its own.
@@ -26,7 +26,10 @@ enum TidyRules {
         ),
         (["Task.detached"], "a detached task has no owner and no priority", []),
         (["try!", "as!"], "a failure ends in a typed error", []),
-        (["print("], "processes log; only the CLI and benchmarks print", ["Sources/FluxonCLI/", "Benchmarks/", "Tests/"]),
+        (
+            ["print("], "processes log; only the CLI and benchmarks print",
+            ["Sources/FluxonCLI/", "Benchmarks/", "Fuzzing/Program/", "Tests/"]
+        ),
         (
             ["Date()", "Date.now", "gettimeofday", "CLOCK_REALTIME", "time(nil)", "time(NULL)"],
             "the wall clock decides nothing (CONSISTENCY §1)", ["Sources/FluxonCLI/", "Sources/FluxonRole/LogFile.swift"]

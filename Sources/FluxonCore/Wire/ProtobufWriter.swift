@@ -14,6 +14,12 @@ package struct ProtobufWriter: Sendable {
         appendVarint(value)
     }
 
+    /// The chosen member of a `oneof`: written even when it is zero, since presence says which it is.
+    package mutating func chosen(_ value: UInt64, field: Int) {
+        tag(field, .varint)
+        appendVarint(value)
+    }
+
     package mutating func unsigned(_ value: UInt32, field: Int) { unsigned(UInt64(value), field: field) }
 
     package mutating func boolean(_ value: Bool, field: Int) { unsigned(value ? 1 as UInt64 : 0, field: field) }

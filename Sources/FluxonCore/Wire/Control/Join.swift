@@ -55,6 +55,8 @@ package struct JoinAnswer: Hashable, Sendable {
 
     package init(decoding bytes: [UInt8]) throws(ProtobufError) {
         self.init(term: 0)
+        // Nothing on the wire means that nothing was said.
+        protocolVersion = 0
         var reader = ProtobufReader(bytes)
         while let field = try reader.next() {
             switch field {

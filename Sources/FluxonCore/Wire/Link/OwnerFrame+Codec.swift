@@ -52,8 +52,8 @@ extension ProtobufWriter {
     fileprivate mutating func ownerMessage(_ message: OwnerMessage) {
         switch message {
         case .commit(let commit): self.commit(commit, field: 1)
-        case .taken(let operation): unsigned(operation, field: 2)
-        case .confirm(let number): unsigned(number, field: 3)
+        case .taken(let operation): chosen(operation, field: 2)
+        case .confirm(let number): chosen(number, field: 3)
         case .lookup(let lookup):
             self.message(field: 4) { writer in
                 writer.unsigned(lookup.lookup, field: 1)

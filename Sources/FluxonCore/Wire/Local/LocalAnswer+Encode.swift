@@ -21,7 +21,7 @@ extension LocalAnswer {
             }
         case .failed(let code, let message): writer.failure(code, message, field: 8)
         case .recall(let spans): writer.extents(spans, field: 9)
-        case .pinWords(let count): writer.unsigned(count, field: 10)
+        case .pinWords(let count): writer.chosen(count, field: 10)
         }
     }
 }
