@@ -268,6 +268,10 @@ int cfluxon_set_buffers(int fd, int send_bytes, int receive_bytes) {
     return 0;
 }
 
+int cfluxon_set_receive_low_water(int fd, int bytes) {
+    return RESULT(setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes));
+}
+
 int cfluxon_set_user_timeout(int fd, unsigned milliseconds) {
     return RESULT(setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds));
 }

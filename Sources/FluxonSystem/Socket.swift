@@ -104,6 +104,12 @@ package enum Socket {
         _ = cfluxon_set_buffers(descriptor, CInt(clamping: send), CInt(clamping: receive))
     }
 
+    /// Has the socket reported readable only once `bytes` wait in it (or what its buffer takes, its end, or an error): a wake-up for
+    /// each packet costs both sides more than the packet. Harmless where the kernel refuses.
+    package static func setReceiveLowWater(_ descriptor: CInt, bytes: Int) {
+        _ = cfluxon_set_receive_low_water(descriptor, CInt(clamping: bytes))
+    }
+
     /// No more bytes will be sent; the peer reads an end.
     package static func shutdownWrite(_ descriptor: CInt) { _ = cfluxon_shutdown_write(descriptor) }
 

@@ -79,6 +79,8 @@ int cfluxon_local_address(int fd, cfluxon_address *address);
 int cfluxon_peer_address(int fd, cfluxon_address *address);
 int cfluxon_set_no_delay(int fd);
 int cfluxon_set_buffers(int fd, int send_bytes, int receive_bytes);
+// The socket is reported readable once this many bytes wait in it, or as many as its buffer takes, or its end.
+int cfluxon_set_receive_low_water(int fd, int bytes);
 // Unacknowledged bytes may wait this long before the kernel gives the connection up.
 int cfluxon_set_user_timeout(int fd, unsigned milliseconds);
 int cfluxon_shutdown_write(int fd);

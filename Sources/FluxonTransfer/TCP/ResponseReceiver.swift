@@ -34,6 +34,12 @@ struct ResponseReceiver {
         control = ControlBytes(trailers: min(chunksPerCall, layout.chunkCount) + 1)
     }
 
+    /// How many bytes are worth waking for: the head alone may be an answer, and the last bytes come alone.
+    func bytesToAwait(atMost limit: Int) -> Int {
+        let rest = layout.totalBytes - position
+        return position < Frames.responseBytes || rest <= layout.chunkBytes ? 1 : min(rest, limit)
+    }
+
     mutating func receive(from descriptor: CInt, budget: Int) -> Outcome {
         var moved = 0
         while moved < budget {

@@ -10,13 +10,11 @@ final class ResponseSender {
         case failed
     }
 
-    /// What one system call moves, in whole chunks: little, so that its bytes are in the cache still.
-    private static let bytesPerCall = 64 << 10
-
     /// What ends when the response is sent; nil for a refusal.
     let ticket: Ticket?
     private let layout: ResponseLayout
     private let source: UnsafeRawBufferPointer
+    /// What one system call moves.
     private let chunksPerCall: Int
     private let control: ControlBytes
     private var position = 0
@@ -25,11 +23,11 @@ final class ResponseSender {
     private var slices: [UnsafeRawBufferPointer] = []
 
     // SAFETY: `bytes` is pinned under `ticket` until its owner hears `done` or `pathClosed`, and nothing is sent after either.
-    init(_ bytes: SourceBytes, chunkBytes: Int, ticket: Ticket) {
+    init(_ bytes: SourceBytes, chunkBytes: Int, ticket: Ticket, limits: TransferLimits) {
         source = bytes.bytes
         layout = ResponseLayout(length: source.count, chunkBytes: chunkBytes)
         self.ticket = ticket
-        chunksPerCall = max(1, Self.bytesPerCall / chunkBytes)
+        chunksPerCall = max(1, limits.bytesPerSend / chunkBytes)
         control = ControlBytes(trailers: chunksPerCall + 1)
         control.setHead(ResponseHead(status: .ok, length: UInt64(source.count)).encoded())
     }

@@ -19,6 +19,8 @@ final class TCPConnection {
     private var receiver: ResponseReceiver?
     /// Reads that ended well on this connection.
     private var useCount = 0
+    /// Bytes that must wait in the socket for the kernel to report it.
+    private var bytesPerWake = 1
     private var lastProgress: BootInstant
     private var watch: LoopTimer?
 
@@ -71,6 +73,7 @@ final class TCPConnection {
     func start(_ read: TCPRead) {
         self.read = read
         read.connection = self
+        wake(after: 1)
         let request = RangeRequest(
             ticket: read.order.ticket, version: read.order.version, range: read.order.range, chunkBytes: transport.limits.chunkBytes)
         output += request.encoded()
@@ -137,12 +140,20 @@ final class TCPConnection {
         let outcome = receiver.receive(from: number, budget: transport.limits.bytesPerTurn)
         self.receiver = receiver
         switch outcome {
-        case .progress: lastProgress = transport.loop.now
+        case .progress:
+            lastProgress = transport.loop.now
+            wake(after: receiver.bytesToAwait(atMost: transport.limits.bytesPerWake))
         case .waiting: break
         case .complete: finished()
         case .failed(let reason): close(reason)
         case .answered(let reason): answered(reason)
         }
+    }
+
+    private func wake(after bytes: Int) {
+        guard bytes != bytesPerWake else { return }
+        bytesPerWake = bytes
+        Socket.setReceiveLowWater(number, bytes: bytes)
     }
 
     private func finished() {
@@ -175,6 +186,9 @@ final class TCPConnection {
     private func watchProgress() {
         let limits = transport.limits
         let patience = state == .ready && read == nil ? limits.idleConnection : limits.stall
+        // A slow path may have brought bytes, only too few to wake for.
+        if state == .ready, read != nil, bytesPerWake > 1, transport.loop.now.since(lastProgress) >= patience { receive() }
+        guard state != .closed else { return }
         let silent = transport.loop.now.since(lastProgress)
         guard silent < patience else {
             let milliseconds = Int(silent.clampedNanoseconds / 1_000_000)

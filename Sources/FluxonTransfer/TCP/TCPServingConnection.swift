@@ -114,7 +114,8 @@ final class TCPServingConnection {
         let claim = TicketClaim(ticket: request.ticket, asker: asker, version: request.version, range: request.range)
         let sender: ResponseSender =
             switch server.source.redeem(claim, on: path) {
-            case .bytes(let bytes): ResponseSender(bytes, chunkBytes: request.chunkBytes, ticket: request.ticket)
+            case .bytes(let bytes):
+                ResponseSender(bytes, chunkBytes: request.chunkBytes, ticket: request.ticket, limits: server.limits)
             case .gone: ResponseSender(refusing: .gone)
             case .notYet: ResponseSender(refusing: .notYet)
             case .refused: ResponseSender(refusing: .refused)
