@@ -14,6 +14,8 @@ package enum Limits {
     package static let statusFigures = 256
     /// Unacknowledged messages of a link beyond which its session ends (CONSISTENCY L1).
     package static let linkBacklogMessages = 1 << 18
+    /// Messages of a link, or outcomes of a process, that are acknowledged with the next message that goes that way; more are at once.
+    package static let acknowledgementDelay = 64
     /// Messages in one frame of a link; more go into the next frame.
     package static let linkFrameMessages = 4096
     /// Entries, and pending commits, in one page of an owner's report.

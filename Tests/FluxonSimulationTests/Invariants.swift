@@ -192,11 +192,11 @@ extension Simulation {
 
     /// I6 and I7.
     private func checkHolder(_ host: SimulatedHost, _ local: BootInstant) {
-        guard let table = host.table else { return }
-        invariants.seen(host, term: table.term, generation: table.generation.number)
-        guard table.isValid(now: local), let number = table.sessionNumber else { return }
+        guard let term = host.table?.term, let generation = host.table?.generation.number else { return }
+        invariants.seen(host, term: term, generation: generation)
+        guard host.table?.isValid(now: local) == true, let number = host.table?.sessionNumber else { return }
         for master in masters {
-            guard let routing = master.table, routing.term == table.term, let session = routing.session(of: host.instance),
+            guard let routing = master.table, routing.term == term, let session = routing.session(of: host.instance),
                 session.number == number, session.isActive
             else { continue }
             if metadata.roster[host.instance] == nil { invariants.fail("I6: \(host.instance) serves without being in the roster") }

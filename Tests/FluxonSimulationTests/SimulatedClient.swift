@@ -214,7 +214,7 @@ extension Simulation {
                 let bytes = value.map { CommitRequest<Int>.Value(extent: host.store.write($0), byteCount: $0, flags: 0) }
                 let deadline = local.advanced(by: .nanoseconds(Int64(patience)))
                 let request = CommitRequest(token: token, key: key, value: bytes, condition: condition, deadline: deadline)
-                _ = table.commit(request, now: local)
+                table.commit(request, now: local)
             }
         }
         schedule(after: patience + 5 * Self.second) { host.commits.removeValue(forKey: token)?(.failed(.unknownOutcome)) }

@@ -45,7 +45,7 @@ extension Simulation {
         configuration.backlogLimit = 64
         var table = ReplicaTable(store: host.store, configuration: configuration)
         table.planted = options.replicaBug
-        host.table = table
+        host.table = consume table
         connectSoon(host)
     }
 
@@ -74,12 +74,11 @@ extension Simulation {
 
     /// One turn of an owner's loop.
     func turn(_ host: SimulatedHost, _ body: (inout ReplicaTable<SimulatedStore>, BootInstant) -> Void) {
-        guard var table = host.table else { return }
-        host.table = nil
+        guard var table = host.table.take() else { return }
         body(&table, host.clock.read(at: now))
         table.flush(now: host.clock.read(at: now))
         let effects = table.takeEffects()
-        host.table = table
+        host.table = consume table
         var mustReconnect = false
         for effect in effects {
             switch effect {

@@ -16,6 +16,65 @@ import Testing
         #expect(seen.withLock { $0 } == Array(0..<1000))
     }
 
+    @Test("work in place is done when the call returns if the loop sleeps, with its flush; on the loop, later; never at the same time")
+    func inPlace() async throws {
+        let loop = try EventLoop.started(name: "test")
+        defer { loop.stop() }
+        // A baton that somebody else holds is not waited for: a few attempts meet the loop asleep.
+        let isDone = Atomic(false)
+        while !isDone.load(ordering: .acquiring) {
+            loop.executeInPlace { loop.atEndOfTick { isDone.store(true, ordering: .releasing) } }
+        }
+        let order = try await loop.perform {
+            let seen = Mutex<[Int]>([])
+            loop.executeInPlace { seen.withLock { $0.append(2) } }
+            seen.withLock { $0.append(1) }
+            return seen.withLock { $0 }
+        }
+        #expect(order == [1])
+        // SAFETY: touched by who holds the baton alone, which is what is tested: without it additions are lost.
+        nonisolated(unsafe) var count = 0
+        await withTaskGroup { group in
+            for _ in 0..<4 {
+                group.addTask { for _ in 0..<5000 { loop.executeInPlace { count += loop.isCurrent ? 1 : 0 } } }
+            }
+        }
+        let total = try await loop.perform { count }
+        #expect(total == 20_000)
+    }
+
+    @Test("a timer that is set in place wakes the loop in time, and work that it leaves is done by the loop")
+    func afterwards() async throws {
+        let loop = try EventLoop.started(name: "test")
+        defer { loop.stop() }
+        await withCheckedContinuation { done in
+            loop.executeInPlace {
+                _ = loop.schedule(after: .milliseconds(5)) { loop.executeInPlace { loop.inNextTick { done.resume() } } }
+            }
+        }
+        await withCheckedContinuation { done in loop.executeInPlace { loop.execute { done.resume() } } }
+    }
+
+    @Test("what is for after the flushes comes after what they cause")
+    func afterFlushes() async throws {
+        let loop = try EventLoop.started(name: "test")
+        defer { loop.stop() }
+        let seen = Mutex<[Int]>([])
+        await withCheckedContinuation { done in
+            loop.execute {
+                loop.afterFlushes {
+                    seen.withLock { $0.append(3) }
+                    done.resume()
+                }
+                loop.atEndOfTick {
+                    seen.withLock { $0.append(1) }
+                    loop.atEndOfTick { seen.withLock { $0.append(2) } }
+                }
+            }
+        }
+        #expect(seen.withLock { $0 } == [1, 2, 3])
+    }
+
     @Test("timers fire in the order of their deadlines, and a cancelled one never")
     func timers() async throws {
         let loop = try EventLoop.started(name: "test")

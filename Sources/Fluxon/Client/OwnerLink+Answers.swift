@@ -12,7 +12,7 @@ extension OwnerLink {
         case .outcome(let outcome):
             _ = accept(outcome.refill).map { attachment?.cache.add($0) }
             received.append(outcome.counter)
-            scheduleFlush()
+            if received.count >= Limits.acknowledgementDelay { scheduleFlush() }
             end(answer.id, .outcome(outcome.result))
         case .handover(let handover): take(handover, answer.id)
         case .part(let part): append(part, answer.id)

@@ -30,7 +30,7 @@ final class OwnerLink: @unchecked Sendable {
     var onAttachment: (Attachment?) -> Void = { _ in }
 
     var pending: [UInt64: PendingCall] = [:]
-    /// Outcomes that arrived since the last message (CONSISTENCY T1).
+    /// Outcomes that arrived since the last message (CONSISTENCY T1): told with the next one, since that only frees the owner's memory.
     var received: [UInt64] = []
     /// How many pin words this process knows of.
     var pinWords: UInt64 = 0

@@ -12,6 +12,9 @@ final class StoreCore: Sendable {
     /// The current attachment's view, for gets: found without a lock.
     private let readers = PoolReaderCell()
     private let fork = ForkGuard.current
+    private let inFlight = Atomic<Int>(0)
+    /// Up to so many calls at once each caller sends its own, which saves waking the loop; more are gathered into one message.
+    private static let sendersInPlace = 4
 
     private struct Inbox {
         var calls: [PendingCall] = []
@@ -94,10 +97,12 @@ final class StoreCore: Sendable {
 
     /// Hands a call to the connection and waits for its end: by the owner's answer, its deadline, or cancellation.
     nonisolated(nonsending) func perform(_ call: PendingCall) async -> CallResult {
-        await withTaskCancellationHandler {
+        let others = inFlight.wrappingAdd(1, ordering: .relaxed).oldValue
+        defer { inFlight.wrappingSubtract(1, ordering: .relaxed) }
+        return await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 call.wait(with: continuation)
-                submit(call)
+                submit(call, inPlace: others < Self.sendersInPlace)
             }
         } onCancel: {
             call.isCancelled.store(true, ordering: .relaxed)
@@ -177,7 +182,7 @@ final class StoreCore: Sendable {
 
     // MARK: To the loop
 
-    private func submit(_ call: PendingCall) {
+    private func submit(_ call: PendingCall, inPlace: Bool) {
         let (mustSchedule, isClosed) = inbox.withLock { inbox in
             guard !inbox.isClosed else { return (false, true) }
             inbox.calls.append(call)
@@ -185,7 +190,8 @@ final class StoreCore: Sendable {
             return (!inbox.isDrainScheduled, false)
         }
         if isClosed { return call.end(.failed(isForkedChild ? Self.forked : Self.closed)) }
-        if mustSchedule { loop.execute { [self] in drain() } }
+        guard mustSchedule else { return }
+        if inPlace { loop.executeInPlace { [self] in drain() } } else { loop.execute { [self] in drain() } }
     }
 
     private func cancel(_ call: PendingCall) {

@@ -12,6 +12,11 @@ package struct Key: Hashable, Sendable {
     package init(_ string: String) throws(KeyError) {
         try self.init(Array(string.utf8))
     }
+
+    /// All bytes at once: the array's own way feeds them one by one, which was a fifth of a master's time.
+    package func hash(into hasher: inout Hasher) {
+        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
 }
 
 package enum KeyError: Error, Equatable {

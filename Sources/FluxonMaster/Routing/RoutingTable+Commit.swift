@@ -6,13 +6,17 @@ extension RoutingTable {
     mutating func enqueueCommit(_ id: OwnerID, _ commit: LinkCommit, now: BootInstant) {
         guard let session = self[id].session, self[id].operations[commit.operation] == nil else { return }
         let waiting = WaitingCommit(owner: id, session: session.number, reference: self[id].name(commit.operation), commit: commit)
+        // The usual case: nothing goes on for the key.
+        if activities[commit.key] == nil, mayPrepare, canJudge(commit) { return prepare(waiting, now: now) }
         activities[commit.key, default: .init()].commits.append(waiting)
         prepareNext(commit.key, now: now)
     }
 
+    private var mayPrepare: Bool { isOpen || planted == .openAtOnce }
+
     /// C3: takes the next commit whose condition can be judged, if the key is free and R8 holds.
     mutating func prepareNext(_ key: Key, now: BootInstant) {
-        guard isOpen || planted == .openAtOnce else { return }
+        guard mayPrepare else { return }
         while let activity = activities[key], activity.operation == nil, !activity.commits.isEmpty {
             guard let index = activity.commits.firstIndex(where: { isLive($0) == false || canJudge($0.commit) }) else {
                 stalled.append(key)
@@ -171,8 +175,7 @@ extension RoutingTable {
     }
 
     mutating func expose(_ key: Key, now: BootInstant) {
-        guard let operation = activities[key]?.operation else { return }
-        activities[key]?.operation = nil
+        guard let operation = activities[key]?.operation.take() else { return }
         if observesOperations, let version = operation.version { note(.exposed(operation.reference, key, version)) }
         for told in operation.invalidated where self[told.owner].session?.number == told.session {
             send(told.owner, .settled(told.number...told.number))

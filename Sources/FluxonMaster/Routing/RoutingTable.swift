@@ -152,7 +152,8 @@ package struct RoutingTable: Sendable {
     }
 
     subscript(_ id: OwnerID) -> RoutingOwner {
-        get { owners[Int(id.number) - 1] }
+        // Lent, not copied: a record is a dozen of references.
+        _read { yield owners[Int(id.number) - 1] }
         _modify { yield &owners[Int(id.number) - 1] }
     }
 

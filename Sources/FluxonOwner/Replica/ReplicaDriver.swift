@@ -20,6 +20,8 @@ package final class ReplicaDriver {
     private var commitAnswers: [OperationToken: (LocalResult) -> Void] = [:]
     private var timer: (due: BootInstant, timer: LoopTimer)?
     private var isTurnEndDue = false
+    /// Frames of this turn, which go out behind its answers.
+    private var frames: [OwnerFrame] = []
     package private(set) var counters = ReplicaCounters()
 
     // Where effects go; set once before the first event.
@@ -108,14 +110,22 @@ package final class ReplicaDriver {
     private func perform(_ effect: ReplicaEffect<Extent>) {
         switch effect {
         case .send(let frame):
-            counters.framesSent += 1
-            send(frame)
+            // Callers wait for the answers of this turn; for what the master hears with them (`taken`) nobody does.
+            if frames.isEmpty { loop.afterFlushes { [weak self] in self?.sendFrames() } }
+            frames.append(frame)
         case .startFetch(let request): startFetch(request)
         case .answerGet(let waiter, let answer): self.answer(waiter, answer)
         case .answerCommit(let token, let answer): commitAnswers.removeValue(forKey: token)?(Self.result(of: answer))
         case .refused(let refusal): refused(refusal)
         case .reconnect: reconnect()
         }
+    }
+
+    private func sendFrames() {
+        counters.framesSent += UInt64(frames.count)
+        var sending: [OwnerFrame] = []
+        swap(&sending, &frames)
+        for frame in sending { send(frame) }
     }
 
     private func armTimer() {
@@ -210,7 +220,7 @@ extension ReplicaDriver: LocalBackend {
         commitAnswers[commit.token] = answer
         let request = CommitRequest(
             token: commit.token, key: commit.key, value: value, condition: commit.condition, deadline: commit.deadline)
-        if !table.commit(request, now: loop.now), let value { release(value.extent) }
+        table.commit(request, now: loop.now)
         scheduleTurnEnd()
     }
 

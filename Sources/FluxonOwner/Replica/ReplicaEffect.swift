@@ -20,7 +20,7 @@ package enum ReplicaEffect<Extent: Hashable & Sendable>: Hashable, Sendable {
     /// Bring (key, version) from one of the holders into memory outside all arenas (F3), then call `fetched`.
     case startFetch(FetchRequest)
     case answerGet(WaiterID, GetAnswer<Extent>)
-    /// At most once per call of `commit`; a repetition of the token is answered again.
+    /// Once per call of `commit`.
     case answerCommit(OperationToken, CommitAnswer)
     /// The master does not take this owner. `.superseded` is final: another process has the `instance_key`.
     case refused(LinkRefusal)

@@ -6,9 +6,14 @@ import FluxonCore
 ///     fetch:    resting ──lookup sent──▶ asked ──found──▶ transferring ──arrived──▶ published
 ///                                          └─────── invalidation, own commit, new term ────────▶ detached: serves who joined before
 ///     parked:   by C2 or C4 ── settled ──▶ released       └─ restore, conditionFailed ──▶ published again
-struct ReplicaKeyState<Extent: Hashable & Sendable>: Sendable {
+///
+/// An object, so that a step changes one field of it in place: as a value in a dictionary all of it was copied at each access, an
+/// eighth of an owner's time. It belongs to one table, which cannot be copied.
+final class ReplicaKeyState<Extent: Hashable & Sendable> {
+    let key: Key
     var commit: PendingCommit<Extent>?
-    var queued: [QueuedCommit<Extent>] = []
+    /// Behind `commit`, or waiting for a session.
+    var queued: [CommitRequest<Extent>] = []
     var parked: ParkedCopy<Extent>?
     /// The attached fetch.
     var fetch: ReplicaFetch?
@@ -17,13 +22,11 @@ struct ReplicaKeyState<Extent: Hashable & Sendable>: Sendable {
     var gated: [WaiterID] = []
     var metadata: [MetadataLookup] = []
 
+    init(_ key: Key) { self.key = key }
+
     var isIdle: Bool {
         commit == nil && queued.isEmpty && parked == nil && fetch == nil && detached.isEmpty && gated.isEmpty && metadata.isEmpty
     }
-}
-
-struct QueuedCommit<Extent: Hashable & Sendable>: Sendable {
-    let request: CommitRequest<Extent>
 }
 
 /// A commit that was sent: from here on its bytes are the owner's (C1).

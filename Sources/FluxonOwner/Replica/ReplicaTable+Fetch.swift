@@ -22,19 +22,16 @@ extension ReplicaTable {
 
     mutating func found(_ answer: LookupAnswer, now: BootInstant) {
         let id = FetchID(answer.lookup)
-        guard let key = fetchKeys[id], var state = keys[key] else { return }
+        guard let key = fetchKeys[id], let state = keys[key] else { return }
         if let index = state.metadata.firstIndex(where: { $0.id == id }) {
             let lookup = state.metadata.remove(at: index)
             fetchKeys[id] = nil
-            keys[key] = state
             answerMetadata(lookup, answer.content)
         } else if let fetch = state.fetch, fetch.id == id, fetch.stage == .asked {
             state.fetch = nil
-            keys[key] = state
             foundAttached(fetch, key, answer.content, now: now)
         } else if let index = state.detached.firstIndex(where: { $0.id == id && $0.stage == .asked }) {
             let fetch = state.detached.remove(at: index)
-            keys[key] = state
             foundDetached(fetch, key, answer.content, now: now)
         }
         tidy(key)
@@ -71,7 +68,7 @@ extension ReplicaTable {
                 retry(fetch, key, now: now)
                 return
             }
-            keys[key, default: .init()].fetch = fetch
+            state(of: key).fetch = fetch
             startFetch(fetch.id, key, copy)
         case .copy(let copy):
             // M3: for one use. It serves who asked before the lookup was sent and is never published.
@@ -107,7 +104,7 @@ extension ReplicaTable {
             retry(fetch, key, now: now)
             return
         }
-        keys[key, default: .init()].detached.append(fetch)
+        state(of: key).detached.append(fetch)
         startFetch(fetch.id, key, copy)
     }
 
@@ -122,7 +119,7 @@ extension ReplicaTable {
 
     /// A transfer ended. The bytes are published if the fetch is still attached; else they go to those who joined before.
     package mutating func fetched(_ id: FetchID, _ request: FetchRequest, _ result: FetchResult<Extent>, now: BootInstant) {
-        guard let key = fetchKeys.removeValue(forKey: id), var state = keys[key] else {
+        guard let key = fetchKeys.removeValue(forKey: id), let state = keys[key] else {
             if case .arrived(let extent, _) = result { store.release(extent) }
             return
         }
@@ -134,7 +131,6 @@ extension ReplicaTable {
         } else if let index = state.detached.firstIndex(where: { $0.id == id }) {
             ended = state.detached.remove(at: index)
         }
-        keys[key] = state
         let isRegistered: Bool
         if case .transferring(_, true) = (attached ?? ended)?.stage { isRegistered = true } else { isRegistered = false }
         if let fetch = attached ?? ended {
@@ -174,7 +170,7 @@ extension ReplicaTable {
             let pause = min(Duration.milliseconds(1 << min(next.attempts, 7)), .milliseconds(100))
             schedule(.rest(next.id), at: now.advanced(by: pause))
         }
-        keys[key, default: .init()].fetch = next
+        state(of: key).fetch = next
     }
 
     /// A pause is over, or a session began.
@@ -192,11 +188,10 @@ extension ReplicaTable {
     }
 
     /// M2: from now on nobody joins; who joined before still gets the bytes.
-    mutating func detachFetch(_ key: Key) {
-        guard let fetch = keys[key]?.fetch else { return }
-        guard fetch.stage != .resting else { return }
-        keys[key]?.fetch = nil
-        keys[key]?.detached.append(fetch)
+    mutating func detachFetch(_ state: ReplicaKeyState<Extent>) {
+        guard let fetch = state.fetch, fetch.stage != .resting else { return }
+        state.fetch = nil
+        state.detached.append(fetch)
     }
 
     /// M4: takes the copy of a key out of service to make room.

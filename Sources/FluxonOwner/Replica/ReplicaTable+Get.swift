@@ -18,10 +18,10 @@ extension ReplicaTable {
     mutating func serve(_ request: GetRequest, now: BootInstant) {
         let key = request.key
         if keys[key]?.commit != nil {
-            keys[key, default: .init()].gated.append(request.waiter)
+            state(of: key).gated.append(request.waiter)
         } else if let copy = store.find(key) {
             guard isValid(now: now) || request.consistency == .local else {
-                keys[key, default: .init()].gated.append(request.waiter)
+                state(of: key).gated.append(request.waiter)
                 awaitingValidity.append(key)
                 return
             }
@@ -37,8 +37,7 @@ extension ReplicaTable {
     }
 
     private mutating func joinOrLookUp(_ waiter: WaiterID, _ key: Key, now: BootInstant) {
-        var state = keys[key] ?? .init()
-        defer { keys[key] = state }
+        let state = state(of: key)
         if planted == .joinDetachedFetch, let last = state.detached.indices.last {
             state.detached[last].early.append(waiter)
             return
@@ -64,8 +63,7 @@ extension ReplicaTable {
 
     /// Metadata registers nothing, so its answer serves only who asked before it was sent.
     private mutating func lookUpMetadata(_ request: GetRequest) {
-        var state = keys[request.key] ?? .init()
-        defer { keys[request.key] = state }
+        let state = state(of: request.key)
         if let resting = state.metadata.firstIndex(where: { !$0.isSent }) {
             state.metadata[resting].waiters.append(request.waiter)
             return
@@ -84,9 +82,10 @@ extension ReplicaTable {
     }
 
     /// Gets behind a commit or behind validity, once that is over.
-    mutating func openGate(_ key: Key, now: BootInstant) {
-        guard let list = keys[key]?.gated, !list.isEmpty else { return }
-        keys[key]?.gated = []
+    mutating func openGate(_ state: ReplicaKeyState<Extent>, now: BootInstant) {
+        guard !state.gated.isEmpty else { return }
+        let list = state.gated
+        state.gated = []
         serveAgain(list, now: now)
     }
 

@@ -6,23 +6,25 @@ extension ReplicaTable {
         let key = invalidation.key
         unconfirmed = invalidation.number
         guard planted != .skipInvalidation else { return }
-        detachFetch(key)
-        keys[key]?.commit?.isInvalidated = true
+        if let state = keys[key] {
+            detachFetch(state)
+            state.commit?.isInvalidated = true
+        }
         defer { parkKept(key, invalidation, now: now) }
         if let copy = store.retire(key) {
             hasRetired = true
-            releaseParked(key)
+            if let state = keys[key] { releaseParked(state) }
             guard let cause = invalidation.cause else { return store.release(copy.extent) }
-            keys[key, default: .init()].parked = ParkedCopy(copy: copy, cause: cause, invalidation: invalidation.number)
+            state(of: key).parked = ParkedCopy(copy: copy, cause: cause, invalidation: invalidation.number)
             parkedByInvalidation[invalidation.number] = key
-        } else if let parked = keys[key]?.parked {
+        } else if let state = keys[key], let parked = state.parked {
             guard let cause = invalidation.cause else {
-                releaseParked(key)
-                return tidy(key)
+                releaseParked(state)
+                return tidy(state)
             }
             if let number = parked.invalidation { parkedByInvalidation[number] = nil }
-            keys[key]?.parked?.cause = cause
-            keys[key]?.parked?.invalidation = invalidation.number
+            state.parked?.cause = cause
+            state.parked?.invalidation = invalidation.number
             parkedByInvalidation[invalidation.number] = key
         }
     }
@@ -30,13 +32,13 @@ extension ReplicaTable {
     /// R3: a replayed `done` waits for validity, and its version is being overwritten: the caller is answered, the bytes are parked
     /// like a published copy.
     private mutating func parkKept(_ key: Key, _ invalidation: Invalidation, now: BootInstant) {
-        guard let commit = keys[key]?.commit, let version = commit.kept else { return }
+        guard let state = keys[key], let commit = state.commit, let version = commit.kept else { return }
         if let value = commit.request.value { store.retain(value.extent) }
-        finish(key, .committed(version), publish: nil, now: now)
+        finish(state, .committed(version), publish: nil, now: now)
         guard let value = commit.request.value else { return }
         guard let cause = invalidation.cause, keys[key]?.parked == nil else { return store.release(value.extent) }
         let copy = StoredCopy(extent: value.extent, byteCount: value.byteCount, version: version, flags: value.flags)
-        keys[key, default: .init()].parked = ParkedCopy(copy: copy, cause: cause, invalidation: invalidation.number)
+        self.state(of: key).parked = ParkedCopy(copy: copy, cause: cause, invalidation: invalidation.number)
         parkedByInvalidation[invalidation.number] = key
     }
 
@@ -51,27 +53,27 @@ extension ReplicaTable {
     }
 
     private mutating func settle(_ number: UInt64) {
-        guard let key = parkedByInvalidation[number], let parked = keys[key]?.parked, parked.invalidation == number else { return }
-        releaseParked(key)
-        tidy(key)
+        guard let key = parkedByInvalidation[number], let state = keys[key], state.parked?.invalidation == number else { return }
+        releaseParked(state)
+        tidy(state)
     }
 
     /// The operation that parked this copy came to nothing.
     mutating func restore(_ key: Key, _ version: Version, now: BootInstant) {
-        guard let parked = keys[key]?.parked, parked.copy.version == version else { return }
+        guard let state = keys[key], let parked = state.parked, parked.copy.version == version else { return }
         if let number = parked.invalidation { parkedByInvalidation[number] = nil }
-        if let commit = keys[key]?.commit {
+        if let commit = state.commit {
             // The own commit comes next; what becomes of the copy hangs on that one.
-            keys[key]?.parked?.cause = OperationReference(owner: owner, generation: generation, number: commit.operation)
-            keys[key]?.parked?.invalidation = nil
-            keys[key]?.commit?.isInvalidated = false
+            state.parked?.cause = OperationReference(owner: owner, generation: generation, number: commit.operation)
+            state.parked?.invalidation = nil
+            state.commit?.isInvalidated = false
         } else {
-            keys[key]?.parked = nil
+            state.parked = nil
             if store.find(key) != nil || !store.publish(key, parked.copy) {
                 store.release(parked.copy.extent)
                 dropIfNothing(key, version)
             }
-            tidy(key)
+            tidy(state)
         }
     }
 }

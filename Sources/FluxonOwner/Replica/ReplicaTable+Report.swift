@@ -13,8 +13,7 @@ extension ReplicaTable {
         unconfirmed = nil
         parkedByInvalidation = [:]
         for operation in inFlight.keys.sorted() {
-            guard let key = inFlight[operation] else { continue }
-            keys[key]?.commit?.kept = nil
+            inFlight[operation]?.commit?.kept = nil
         }
         // Set before anything below may start a commit: commits wait until the report is out.
         report = ReportCursor(keys: [], operations: [])
@@ -22,7 +21,7 @@ extension ReplicaTable {
         if keepsNothing { forgetEverything(now: now) }
         var parked: [Key] = []
         for (key, state) in keys where state.parked != nil {
-            keys[key]?.parked?.invalidation = nil
+            state.parked?.invalidation = nil
             parked.append(key)
         }
         parked.sort { $0.bytes.lexicographicallyPrecedes($1.bytes) }
@@ -36,7 +35,7 @@ extension ReplicaTable {
         var restarted: [Key: [WaiterID]] = [:]
         var order: [Key] = []
         for id in fetchKeys.keys.sorted() {
-            guard let key = fetchKeys[id], var state = keys[key] else { continue }
+            guard let key = fetchKeys[id], let state = keys[key] else { continue }
             if let fetch = state.fetch, fetch.id == id, fetch.stage != .resting {
                 state.fetch = nil
                 state.detached.append(fetch)
@@ -47,7 +46,6 @@ extension ReplicaTable {
                 if restarted[key] == nil { order.append(key) }
                 restarted[key, default: []] += fetch.early + fetch.late
             }
-            keys[key] = state
         }
         for key in order {
             let list = (restarted[key] ?? []).filter { waiters[$0] != nil }
@@ -81,10 +79,10 @@ extension ReplicaTable {
             hasRetired = true
             store.release(copy.extent)
         }
-        let parked = keys.filter { $0.value.parked != nil }.keys.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
-        for key in parked {
-            releaseParked(key)
-            tidy(key)
+        let parked = keys.values.filter { $0.parked != nil }.sorted { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) }
+        for state in parked {
+            releaseParked(state)
+            tidy(state)
         }
         endPendingUnknown(now: now)
     }
@@ -100,7 +98,7 @@ extension ReplicaTable {
             var pending: [LinkCommit] = []
             if cursor.next == cursor.keys.count {
                 for operation in cursor.operations.prefix(Limits.reportPageEntries) {
-                    guard let key = inFlight[operation], let commit = keys[key]?.commit else { continue }
+                    guard let commit = inFlight[operation]?.commit else { continue }
                     pending.append(linkCommit(operation, commit.request))
                 }
                 cursor.operations.removeFirst(min(cursor.operations.count, Limits.reportPageEntries))
@@ -125,6 +123,6 @@ extension ReplicaTable {
         nextHeartbeat = now.advanced(by: configuration.timing.renewalInterval)
         let list = unstarted
         unstarted = []
-        for key in list { startNextCommit(key, now: now) }
+        for key in list { if let state = keys[key] { startNextCommit(state) } }
     }
 }

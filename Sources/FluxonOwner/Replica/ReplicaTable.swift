@@ -10,7 +10,7 @@ import HeapModule
 ///
 /// Use: call the events of one turn of the loop (`get`, `commit`, `fetched`, `received`, `tick` …), then `flush`, then perform
 /// everything that `takeEffects` returns, in order. `now` is a fresh reading of the boot clock. `nextTimer` says when `tick` is due.
-package struct ReplicaTable<Store: CopyStore> {
+package struct ReplicaTable<Store: CopyStore>: ~Copyable {
     package typealias Extent = Store.Extent
 
     package var store: Store
@@ -46,13 +46,12 @@ package struct ReplicaTable<Store: CopyStore> {
     var fetchKeys: [FetchID: Key] = [:]
     var nextFetch: UInt64 = 1
     /// Commits in flight, by operation.
-    var inFlight: [UInt64: Key] = [:]
+    var inFlight: [UInt64: ReplicaKeyState<Extent>] = [:]
     var nextOperation: UInt64 = 1
     /// Keys whose queued commits wait for a session, oldest first.
     var unstarted: [Key] = []
-    /// Kept until acknowledged, so that a retry repeats the answer (T1).
-    var outcomes: [OperationToken: CommitAnswer] = [:]
-    var runningTokens: Set<OperationToken> = []
+    /// Commits that were neither answered nor expired.
+    var unansweredCommits = 0
     var parkedByInvalidation: [UInt64: Key] = [:]
 
     var timers: Heap<ReplicaTimer> = []
@@ -69,7 +68,7 @@ package struct ReplicaTable<Store: CopyStore> {
     package var sessionNumber: UInt64? { session?.number }
 
     /// Keys whose commit was sent and is not decided, oldest first.
-    package var keysInFlight: [Key] { inFlight.keys.sorted().compactMap { inFlight[$0] } }
+    package var keysInFlight: [Key] { inFlight.keys.sorted().compactMap { inFlight[$0]?.key } }
 
     /// L4: may this owner answer by itself?
     package func isValid(now: BootInstant) -> Bool { now < deadline }
@@ -124,9 +123,21 @@ package struct ReplicaTable<Store: CopyStore> {
         }
     }
 
+    /// What goes on for a key, from now on if nothing did.
+    mutating func state(of key: Key) -> ReplicaKeyState<Extent> {
+        if let state = keys[key] { return state }
+        let state = ReplicaKeyState<Extent>(key)
+        keys[key] = state
+        return state
+    }
+
     /// Removes what is no longer needed about a key.
     mutating func tidy(_ key: Key) {
-        if let state = keys[key], state.isIdle { keys[key] = nil }
+        if let state = keys[key] { tidy(state) }
+    }
+
+    mutating func tidy(_ state: ReplicaKeyState<Extent>) {
+        if state.isIdle { keys[state.key] = nil }
     }
 }
 

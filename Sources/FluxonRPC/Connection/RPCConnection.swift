@@ -17,7 +17,10 @@ final class RPCConnection {
     private var registration: Registration?
     private let buffer: ReadBuffer
     private var isFlushScheduled = false
-    private var isBlocked = false
+    /// The socket takes nothing now. Only then is it watched for writing: each message that a peer reads would report it.
+    private var isBlocked = false {
+        didSet { watch() }
+    }
     private var hasReadLastWords = false
     private let tls: TLSSession?
     /// With TLS: what goes on the wire.
@@ -45,7 +48,7 @@ final class RPCConnection {
         try descriptor.setNonBlocking()
         let number = descriptor.number
         self.descriptor = consume descriptor
-        registration = try loop.register(number, [.readable, .writable, .edgeTriggered]) { self.ready($0) }
+        registration = try loop.register(number, [.readable, .edgeTriggered]) { self.ready($0) }
         // These closures and this object hold each other until `close`.
         session.onOutput = { self.scheduleFlush() }
         if !isLocal { watchSetup() }
@@ -61,6 +64,16 @@ final class RPCConnection {
         setupTimer = loop.schedule(after: limit) { [self] in
             guard !session.isReady else { return }
             close(RPCError(.unavailable, "\(peer) did not speak HTTP/2 within \(limit); check that the address is a gRPC server"))
+        }
+    }
+
+    private func watch() {
+        do throws(SystemError) {
+            try registration?.modify(isBlocked ? [.readable, .writable, .edgeTriggered] : [.readable, .edgeTriggered])
+        } catch {
+            // Its descriptor is open and watched: only a kernel without memory refuses. Nothing would wake this connection again.
+            let failure = RPCError(.unavailable, "the connection to \(peer) cannot be watched", cause: error)
+            loop.inNextTick { self.close(failure) }
         }
     }
 

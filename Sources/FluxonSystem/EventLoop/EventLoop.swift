@@ -6,8 +6,14 @@ internal import Synchronization
 ///
 /// A turn: reports of the kernel, due timers, jobs and closures until none is left, then the work for the turn's end (flushes).
 /// Methods marked "loop only" trap elsewhere. `stop` it before letting go of it, after everything that uses it.
+///
+/// Being "on the loop" means to hold its baton. Its thread holds it through each turn and lets go of it to sleep; meanwhile another
+/// thread may borrow it for one piece of work (`executeInPlace`), which saves waking this one:
+///
+///     thread   turn ──lets go──▶ asleep in epoll_wait ──takes it──▶ turn
+///     caller                       └─ borrows it: work, flush ─┘
 package final class EventLoop: @unchecked Sendable {
-    // SAFETY: the variables below `state` are touched by the loop's thread alone (or before `start`); each entry checks that.
+    // SAFETY: the variables below `baton` are touched by its holder alone (or before `start`); each entry checks that.
     package let name: String
     package let serialExecutor: LoopSerialExecutor
     package let taskExecutor: LoopTaskExecutor
@@ -19,12 +25,16 @@ package final class EventLoop: @unchecked Sendable {
     private let phase = Mutex(Phase.new)
     private let mustStop = Atomic<Bool>(false)
 
+    private let baton = Mutex(())
+    /// Whether the thread is between its start and its end: only then may the baton be borrowed.
+    private var isRunning = false
     private var slots: [Slot] = []
     private var freeSlots: [Int] = []
     private var timers = TimerHeap()
     /// What the timer descriptor is set to; later than needed never, earlier possibly.
     private var armedDeadline: BootInstant?
     private var turnEnd: [() -> Void] = []
+    private var afterFlushes: [() -> Void] = []
     private var nextTurn: [() -> Void] = []
 
     private struct Slot {
@@ -85,6 +95,23 @@ package final class EventLoop: @unchecked Sendable {
     /// Runs `work` on the loop, after what was added before. From any thread.
     package func execute(_ work: @escaping @Sendable () -> Void) { queue.add(.closure(work)) }
 
+    /// Runs `work` on the loop: at once on the caller's thread when the loop sleeps, else like `execute`. For work that ends in a
+    /// message, which is sent before this returns. From any thread; `work` must not wait for anything.
+    package func executeInPlace(_ work: @escaping @Sendable () -> Void) {
+        let isDone: Void? =
+            isCurrent
+            ? nil
+            : baton.withLockIfAvailable { _ in
+                guard isRunning, !queue.hasWork else { return queue.add(.closure(work)) }
+                queue.setOwner(KernelThread.currentIdentifier)
+                work()
+                endTurn()
+                if maySleep { armTimer() } else { queue.wake() }
+                queue.setOwner(0)
+            }
+        if isDone == nil { queue.add(.closure(work)) }
+    }
+
     /// Runs `body` on the loop and gives back what it returns: the way for tests and other threads to use loop-only interfaces.
     package func perform<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
         if isCurrent { return try body() }
@@ -113,6 +140,12 @@ package final class EventLoop: @unchecked Sendable {
     package func atEndOfTick(_ body: @escaping () -> Void) {
         checkCurrent()
         turnEnd.append(body)
+    }
+
+    /// Calls `body` once, in this turn, when everything else of it is done and what it had to say is sent.
+    package func afterFlushes(_ body: @escaping () -> Void) {
+        checkCurrent()
+        afterFlushes.append(body)
     }
 
     /// Calls `body` once, in the next turn: after the kernel was asked for reports. For work that goes on and lets others have a turn.
@@ -186,31 +219,53 @@ package final class EventLoop: @unchecked Sendable {
     // MARK: The thread
 
     private func run() {
-        queue.setOwner(KernelThread.currentIdentifier)
         withUnsafeTemporaryAllocation(of: cfluxon_event.self, capacity: 256) { events in
+            var sleeps = baton.withLock { _ in begin() }
             while !mustStop.load(ordering: .acquiring) {
-                let count = wait(into: events)
-                for event in events.prefix(count) { deliver(event) }
-                runNextTurn()
-                fireTimers()
-                runWork()
+                let count = wait(into: events, sleeps: sleeps)
+                sleeps = baton.withLock { _ in turn(events.prefix(count)) }
             }
-            runWork()
+            baton.withLock { _ in end() }
         }
+    }
+
+    private func begin() -> Bool {
+        isRunning = true
+        return false
+    }
+
+    /// Returns whether the thread may sleep now.
+    private func turn(_ events: Slice<UnsafeMutableBufferPointer<cfluxon_event>>) -> Bool {
+        queue.setOwner(KernelThread.currentIdentifier)
+        for event in events { deliver(event) }
+        runNextTurn()
+        fireTimers()
+        runWork()
+        let sleeps = maySleep && queue.prepareToSleep()
+        if sleeps { armTimer() }
+        return sleeps
+    }
+
+    private func end() {
+        queue.setOwner(KernelThread.currentIdentifier)
+        runWork()
+        isRunning = false
         queue.setOwner(0)
         // Handlers may hold what holds the loop.
         slots = []
         timers.removeAll()
         turnEnd = []
+        afterFlushes = []
         nextTurn = []
     }
 
-    private func wait(into events: UnsafeMutableBufferPointer<cfluxon_event>) -> Int {
+    /// Whether nothing waits for the loop itself; other threads may have left something.
+    private var maySleep: Bool { turnEnd.isEmpty && afterFlushes.isEmpty && nextTurn.isEmpty && !queue.hasLocalWork }
+
+    private func wait(into events: UnsafeMutableBufferPointer<cfluxon_event>, sleeps: Bool) -> Int {
         guard let base = events.baseAddress else { return 0 }
-        let maySleep = turnEnd.isEmpty && nextTurn.isEmpty && queue.prepareToSleep()
-        if maySleep { armTimer() }
-        let count = cfluxon_epoll_wait(epoll.number, base, CInt(events.count), maySleep ? -1 : 0)
-        if maySleep { queue.wakeUp() }
+        let count = cfluxon_epoll_wait(epoll.number, base, CInt(events.count), sleeps ? -1 : 0)
+        if sleeps { queue.wakeUp() }
         precondition(count >= 0, "epoll_wait failed: \(SystemError.message(-count))")
         return Int(count)
     }
@@ -260,14 +315,23 @@ package final class EventLoop: @unchecked Sendable {
                 didWork = true
                 budget -= 1
             }
-            if !turnEnd.isEmpty {
-                var bodies: [() -> Void] = []
-                swap(&bodies, &turnEnd)
-                for body in bodies { body() }
-                didWork = true
-            }
+            if endOfTick() { didWork = true }
             if !didWork { return }
         }
+    }
+
+    /// What the turn's end is for, in rounds: each may make more. Jobs and closures that come of it wait.
+    private func endTurn() {
+        for _ in 0..<Self.roundsPerTurn where !endOfTick() { return }
+    }
+
+    /// One round. Returns whether there was any.
+    private func endOfTick() -> Bool {
+        var bodies: [() -> Void] = []
+        swap(&bodies, &turnEnd)
+        if bodies.isEmpty { swap(&bodies, &afterFlushes) }
+        for body in bodies { body() }
+        return !bodies.isEmpty
     }
 
     private func perform(_ work: LoopQueue.Work) {

@@ -18,7 +18,7 @@ final class LoopQueue: @unchecked Sendable {
         var isAsleep = false
     }
 
-    // SAFETY: `local` is only touched by the thread whose identifier is in `owner`. All else is immutable, atomic or under the mutex.
+    // SAFETY: `local` is only touched under the loop's baton, by the thread whose identifier is in `owner`. All else is immutable, atomic or under the mutex.
     private var local = Deque<Work>()
     private let inbox = Mutex(Inbox())
     private let hasInbox = Atomic<Bool>(false)
@@ -31,6 +31,12 @@ final class LoopQueue: @unchecked Sendable {
 
     var isCurrent: Bool { owner.load(ordering: .relaxed) == KernelThread.currentIdentifier }
 
+    /// Loop only: work that no other thread has left.
+    var hasLocalWork: Bool { !local.isEmpty }
+    /// Loop only.
+    var hasWork: Bool { !local.isEmpty || hasInbox.load(ordering: .acquiring) }
+
+    /// Only by who holds the loop's baton.
     func setOwner(_ identifier: UInt) { owner.store(identifier, ordering: .relaxed) }
 
     func add(_ work: Work) {
@@ -55,10 +61,9 @@ final class LoopQueue: @unchecked Sendable {
         return local.popFirst()
     }
 
-    /// Loop only. False when there is work after all, and the loop must not sleep.
+    /// Loop only. False when another thread has left work after all, and the loop must not sleep.
     func prepareToSleep() -> Bool {
-        guard local.isEmpty else { return false }
-        return inbox.withLock { inbox in
+        inbox.withLock { inbox in
             inbox.isAsleep = inbox.work.isEmpty
             return inbox.isAsleep
         }

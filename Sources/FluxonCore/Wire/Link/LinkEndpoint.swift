@@ -32,6 +32,9 @@ package struct LinkEndpoint<Message: Hashable & Sendable>: Sendable {
         self.limit = limit
     }
 
+    /// The peer has the same limit, and must not come near it for want of an acknowledgement.
+    private var acknowledgementDelay: Int { min(Limits.acknowledgementDelay, max(limit / 4, 1)) }
+
     package var backlog: Int { outgoing.count - head }
     package var unsent: Int { backlog - sentCount }
     package var isOverLimit: Bool { backlog > limit }
@@ -43,11 +46,12 @@ package struct LinkEndpoint<Message: Hashable & Sendable>: Sendable {
         outgoing.append(message)
     }
 
-    /// Messages that were not sent on this connection yet and an acknowledgement that the peer does not know; nil when there is neither.
+    /// Messages that were not sent on this connection yet, with an acknowledgement. Nil when there are none, unless the peer keeps many
+    /// messages for want of one: an acknowledgement frees its memory and nothing else, so it waits for a message or a heartbeat.
     package mutating func takeFrame<Control>(
         term: UInt64, session: UInt64, maximumMessages: Int
     ) -> LinkFrame<Message, Control>? {
-        guard unsent > 0 || acknowledgedOnWire != received else { return nil }
+        guard unsent > 0 || received - acknowledgedOnWire >= UInt64(acknowledgementDelay) else { return nil }
         var frame = LinkFrame<Message, Control>(term: term, session: session)
         let start = head + sentCount
         let count = min(unsent, maximumMessages)

@@ -33,11 +33,17 @@ import Testing
         #expect(throws: Endpoint.Violation.gap(expected: 6, first: 0)) { try receiver.accept(first: 0, count: 1) }
     }
 
-    @Test("what was received is acknowledged once, alone if need be")
+    @Test("an acknowledgement goes with the next message, or alone when many wait for it; once")
     func acknowledgement() throws {
-        var receiver = Endpoint(limit: 10)
+        var receiver = Endpoint(limit: 4 * Limits.acknowledgementDelay)
         _ = try receiver.accept(first: 1, count: 2)
+        #expect(frame(&receiver) == nil)
+        receiver.enqueue(.taken(operation: 1))
         #expect(frame(&receiver)?.acknowledged == 2)
+        _ = try receiver.accept(first: 3, count: Limits.acknowledgementDelay - 1)
+        #expect(frame(&receiver) == nil)
+        _ = try receiver.accept(first: 2 + UInt64(Limits.acknowledgementDelay), count: 1)
+        #expect(frame(&receiver)?.acknowledged == 2 + UInt64(Limits.acknowledgementDelay))
         #expect(frame(&receiver) == nil)
     }
 
