@@ -46,13 +46,14 @@ let cTargets: [Target] = [
 let mechanisms: [Target] = [
     library("FluxonCore", [.product(name: "Yams", package: "Yams")]),
     library("FluxonSystem", ["CLinux", "FluxonCore", deque, heap]),
+    library("FluxonTLS", ["COpenSSL", "FluxonCore"]),
     library(
         "FluxonRole",
         ["FluxonCore", "FluxonSystem", logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle")]),
     library("FluxonPool", ["CFluxonPool", "FluxonCore", "FluxonSystem"]),
-    library("FluxonRPC", ["CNGHTTP2", "COpenSSL", "FluxonCore", "FluxonSystem", deque, logging]),
-    library("FluxonTransfer", ["CFluxonChecksum", "FluxonCore", "FluxonSystem", deque, logging]),
-    library("FluxonEtcd", ["FluxonCore", "FluxonSystem", "FluxonRPC", protobuf, logging]),
+    library("FluxonRPC", ["CNGHTTP2", "FluxonCore", "FluxonSystem", "FluxonTLS", deque, logging]),
+    library("FluxonTransfer", ["CFluxonChecksum", "FluxonCore", "FluxonSystem", "FluxonTLS", deque, logging]),
+    library("FluxonEtcd", ["FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonRPC", protobuf, logging]),
     library(
         "FluxonEtcdEmbedded",
         ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", protobuf, logging, .product(name: "GRDB", package: "GRDB.swift")]),
@@ -61,10 +62,13 @@ let mechanisms: [Target] = [
 let roles: [Target] =
     role(
         "FluxonMaster", executable: "fluxon-master",
-        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", deque, heap, logging, lifecycle])
+        ["FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", deque, heap, logging, lifecycle])
     + role(
         "FluxonOwner", executable: "fluxon-owner",
-        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonPool", "FluxonTransfer", deque, heap, logging, lifecycle])
+        [
+            "FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonRPC", "FluxonEtcd", "FluxonPool", "FluxonTransfer", deque, heap, logging,
+            lifecycle,
+        ])
     + role(
         "FluxonExternal", executable: "fluxon-external",
         ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonPool", deque, logging, lifecycle])
@@ -90,8 +94,8 @@ let testTargets: [Target] = [
     tests("FluxonCoreTests", ["FluxonCore"]),
     tests("FluxonSystemTests", ["FluxonSystem"]),
     tests("FluxonPoolTests", ["FluxonPool"]),
-    tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem"], exclude: ["Peers"]),
-    tests("FluxonTransferTests", ["FluxonTransfer"]),
+    tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonTLS"], exclude: ["Peers"]),
+    tests("FluxonTransferTests", ["FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonTransfer"]),
     // The embedded metadata as a process of its own: only such a one can be killed.
     .executableTarget(
         name: "fluxon-test-etcd", dependencies: ["FluxonSystem", "FluxonEtcdEmbedded"], path: "Tests/FluxonTestEtcd",

@@ -1,4 +1,4 @@
-// OpenSSL for FluxonRPC, the only importer: its macros as functions, and what needs C callbacks.
+// OpenSSL for FluxonTLS, the only importer: its macros as functions, and what needs C callbacks.
 #ifndef FLUXON_COPENSSL_H
 #define FLUXON_COPENSSL_H
 #include <openssl/bio.h>
@@ -14,31 +14,40 @@ enum {
     cfluxon_tls_failed = 3,
 };
 
-static inline int cfluxon_tls_select_h2(
+// What is spoken within TLS, agreed on by ALPN.
+enum {
+    cfluxon_tls_http2 = 0,
+    cfluxon_tls_bulk = 1,
+};
+
+// As ALPN writes it: the length, then the name.
+static inline const char *cfluxon_tls_alpn(int protocol) { return protocol == cfluxon_tls_bulk ? "\x0b" "fluxon-bulk" : "\x02h2"; }
+
+// Takes what this session speaks (its application data) if the client offers it.
+static inline int cfluxon_tls_select(
     SSL *ssl, const unsigned char **out, unsigned char *out_length, const unsigned char *offered, unsigned offered_length, void *argument) {
-    (void)ssl, (void)argument;
+    (void)argument;
+    const unsigned char *ours = SSL_get_app_data(ssl);
     for (unsigned i = 0; i < offered_length; i += offered[i] + 1u) {
-        if (offered[i] == 2 && i + 2 < offered_length && offered[i + 1] == 'h' && offered[i + 2] == '2') {
+        if (offered[i] == ours[0] && i + ours[0] < offered_length && memcmp(offered + i + 1, ours + 1, ours[0]) == 0) {
             *out = offered + i + 1;
-            *out_length = 2;
+            *out_length = ours[0];
             return SSL_TLSEXT_ERR_OK;
         }
     }
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-// TLS 1.3 and ALPN h2, nothing else.
+// TLS 1.3 with ALPN, nothing else.
 static inline SSL_CTX *cfluxon_tls_context(int is_server) {
     SSL_CTX *context = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
     if (!context) return NULL;
     SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     if (is_server) {
-        SSL_CTX_set_alpn_select_cb(context, cfluxon_tls_select_h2, NULL);
+        SSL_CTX_set_alpn_select_cb(context, cfluxon_tls_select, NULL);
         // Tickets would let a client come back without its certificate being looked at again.
         SSL_CTX_set_num_tickets(context, 0);
-    } else {
-        SSL_CTX_set_alpn_protos(context, (const unsigned char *)"\x02h2", 3);
     }
     return context;
 }
@@ -47,8 +56,8 @@ static inline void cfluxon_tls_verify(SSL_CTX *context, int required) {
     SSL_CTX_set_verify(context, required ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE, NULL);
 }
 
-// A session on two memory BIOs. `host` (client): the name or numeric address that the certificate must be for.
-static inline SSL *cfluxon_tls_session(SSL_CTX *context, int is_server, const char *host) {
+// A session on two memory BIOs, for one of the protocols above. `host` (client): the name or numeric address that the certificate must be for.
+static inline SSL *cfluxon_tls_session(SSL_CTX *context, int is_server, const char *host, int protocol) {
     SSL *ssl = SSL_new(context);
     BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
     if (!ssl || !in || !out) {
@@ -59,10 +68,13 @@ static inline SSL *cfluxon_tls_session(SSL_CTX *context, int is_server, const ch
     }
     BIO_set_mem_eof_return(in, -1);
     SSL_set_bio(ssl, in, out);
+    const char *alpn = cfluxon_tls_alpn(protocol);
+    SSL_set_app_data(ssl, (void *)alpn);
     if (is_server) {
         SSL_set_accept_state(ssl);
     } else {
         SSL_set_connect_state(ssl);
+        SSL_set_alpn_protos(ssl, (const unsigned char *)alpn, (unsigned)alpn[0] + 1);
         if (!X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)) {
             ERR_clear_error();
             SSL_set1_host(ssl, host);
@@ -113,12 +125,17 @@ static inline size_t cfluxon_tls_output(SSL *ssl, const void **bytes) {
 
 static inline void cfluxon_tls_output_taken(SSL *ssl) { (void)BIO_reset(SSL_get_wbio(ssl)); }
 
-static inline int cfluxon_tls_has_h2(SSL *ssl) {
+// Whether both sides agreed on the protocol of this session.
+static inline int cfluxon_tls_has_protocol(SSL *ssl) {
+    const char *ours = SSL_get_app_data(ssl);
     const unsigned char *name = NULL;
     unsigned length = 0;
     SSL_get0_alpn_selected(ssl, &name, &length);
-    return length == 2 && memcmp(name, "h2", 2) == 0;
+    return length == (unsigned)ours[0] && memcmp(name, ours + 1, length) == 0;
 }
+
+// Bytes of the wire that were fed and not looked at, or decrypted and not read.
+static inline int cfluxon_tls_has_pending(SSL *ssl) { return SSL_pending(ssl) > 0 || BIO_ctrl_pending(SSL_get_rbio(ssl)) > 0; }
 
 // The common name in the peer's certificate, cut to `capacity`; returns its length or 0.
 static inline int cfluxon_tls_peer_name(SSL *ssl, char *text, int capacity) {

@@ -1,5 +1,6 @@
 package import FluxonCore
 package import FluxonSystem
+package import FluxonTLS
 
 /// Moves bulk data of one owner: reads from other owners, and serves what its tickets stand for. Lives on the owner's loop.
 ///
@@ -18,13 +19,15 @@ package actor TransferActor {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
 
-    /// - Parameter owner: This owner, as others issue tickets for it.
-    package init(loop: EventLoop, cluster: String, owner: Asker, limits: TransferLimits = TransferLimits()) {
+    /// - Parameters:
+    ///   - owner: This owner, as others issue tickets for it.
+    ///   - tls: What it shows to others and whom it trusts; nil: values go in the clear.
+    package init(loop: EventLoop, cluster: String, owner: Asker, limits: TransferLimits = TransferLimits(), tls: RoleTLS? = nil) {
         self.loop = loop
         self.limits = limits
         tickets = TicketBook(limits: limits)
-        server = TCPServer(loop: loop, cluster: cluster, source: tickets, limits: limits)
-        paths = FetchPaths([TCPTransport(loop: loop, cluster: cluster, asker: owner, limits: limits)], clock: loop)
+        server = TCPServer(loop: loop, cluster: cluster, source: tickets, limits: limits, tls: tls?.server)
+        paths = FetchPaths([TCPTransport(loop: loop, cluster: cluster, asker: owner, limits: limits, tls: tls?.client)], clock: loop)
     }
 
     // MARK: Reading from others

@@ -1,3 +1,5 @@
+package import FluxonTLS
+
 /// A transfer that did not bring all of its bytes.
 package struct TransferError: Error, Hashable, Sendable {
     package enum Reason: Hashable, Sendable {
@@ -19,6 +21,8 @@ package struct TransferError: Error, Hashable, Sendable {
         case connectFailed(String)
         /// The connection ended.
         case connectionLost(String)
+        /// TLS was not agreed on: a certificate is missing or does not fit, or only one side has tls.
+        case securityFailed(TLSError)
         /// No byte came for this many milliseconds.
         case stalled(milliseconds: Int)
         case deadlineExceeded
@@ -47,7 +51,8 @@ package struct TransferError: Error, Hashable, Sendable {
     package var blamesThePath: Bool {
         switch reason {
         case .corrupted, .protocolViolation, .connectFailed, .connectionLost, .stalled, .tooManyWaiting: true
-        case .gone, .notYet, .refused, .clusterMismatch, .versionMismatch, .deadlineExceeded, .cancelled, .closed, .destinationTooSmall:
+        case .gone, .notYet, .refused, .clusterMismatch, .versionMismatch, .securityFailed, .deadlineExceeded, .cancelled, .closed,
+            .destinationTooSmall:
             false
         }
     }
@@ -68,6 +73,7 @@ extension TransferError: CustomStringConvertible {
         case .protocolViolation(let what): "the source broke the protocol: \(what)"
         case .connectFailed(let cause): "no connection: \(cause)"
         case .connectionLost(let cause): "the connection ended: \(cause)"
+        case .securityFailed(let error): error.message
         case .stalled(let milliseconds): "no byte came for \(milliseconds) ms"
         case .deadlineExceeded: "the deadline passed"
         case .cancelled: "cancelled"

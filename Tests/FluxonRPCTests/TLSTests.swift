@@ -1,6 +1,7 @@
 import FluxonCore
 import FluxonRPC
 import FluxonSystem
+import FluxonTLS
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct TLSTests {

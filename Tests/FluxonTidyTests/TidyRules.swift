@@ -7,13 +7,13 @@ enum TidyRules {
     /// Nobody else mentions a pointer.
     static let memoryPlaces = [
         "Sources/FluxonOwner/", "Sources/Fluxon/", "Sources/FluxonSystem/", "Sources/FluxonPool/", "Sources/FluxonTransfer/",
-        "Sources/FluxonRPC/", "Sources/FluxonMeasure/",
+        "Sources/FluxonRPC/", "Sources/FluxonTLS/", "Sources/FluxonMeasure/",
         "Benchmarks/", "Fuzzing/", "Tests/",
     ]
 
     /// Lower layers first (DESIGN §2); a module imports only from layers below its own.
     static let layers: [Set<String>] = [
-        ["FluxonCore"], ["FluxonSystem"], ["FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonRole"], ["FluxonEtcd"],
+        ["FluxonCore"], ["FluxonSystem", "FluxonTLS"], ["FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonRole"], ["FluxonEtcd"],
         ["FluxonEtcdEmbedded"], ["FluxonMaster", "FluxonOwner", "FluxonExternal", "Fluxon"], ["FluxonMeasure"], ["FluxonCLI"],
     ]
 

@@ -109,8 +109,14 @@ import Testing
             let source = TestMemory(1 << 20, seed: 3)
             let memory = TestMemory(1 << 20)
             let error = try #require(try await stage.read(source, into: memory, at: try stage.address(.damaged(chunk: 3))).failure)
-            guard case .corrupted(chunk: 3, _, _) = error.reason else { throw error }
-            #expect(error.verified == 3 * stage.limits.chunkBytes)
+            if kind == .tls {
+                // TLS finds it first, in a record that may begin in the chunk before.
+                guard case .connectionLost = error.reason else { throw error }
+                #expect((2...3).contains(error.verified / stage.limits.chunkBytes))
+            } else {
+                guard case .corrupted(chunk: 3, _, _) = error.reason else { throw error }
+                #expect(error.verified == 3 * stage.limits.chunkBytes)
+            }
             #expect(memory.matches(source, count: error.verified))
             await stage.released(1)
         }

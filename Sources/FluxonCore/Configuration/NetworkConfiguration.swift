@@ -9,7 +9,11 @@ package struct NetworkConfiguration: Sendable, Hashable {
     package func advertised(host: String, port: UInt16) -> String { NetworkEndpoint(host: advertise ?? host, port: port).authority }
 
     /// The address whose host others have to reach.
-    enum Service { case control(NetworkEndpoint), bulk }
+    enum Service {
+        case control(NetworkEndpoint)
+        /// Beside the owner's `listen`; nil: the default.
+        case bulk(NetworkEndpoint?)
+    }
 
     init(from top: inout ConfigurationSection, serves service: Service) {
         bulkListen = NetworkEndpoint(host: "127.0.0.1", port: 0)
@@ -18,10 +22,15 @@ package struct NetworkConfiguration: Sendable, Hashable {
         case .control(let listen):
             advertise = section?.readHost("advertise", example: "10.0.0.1")
             if listen.isWildcard, advertise == nil { Self.reportWildcard("listen", in: top) }
-        case .bulk:
+        case .bulk(let listen):
             bulkListen = section?.readListen("bulk_listen", example: "10.0.0.1:7401") ?? bulkListen
             advertise = section?.readHost("advertise", example: "10.0.0.1")
             if bulkListen.isWildcard, advertise == nil, let section { Self.reportWildcard("bulk_listen", in: section) }
+            guard let listen else { break }
+            if listen.isWildcard, advertise == nil { Self.reportWildcard("listen", in: top) }
+            if listen == bulkListen, listen.port != 0 {
+                top.report("listen", rule: "must be another port than network.bulk_listen", example: "\(listen.host):\(listen.port ^ 1)")
+            }
         }
         section?.finish()
     }

@@ -13,6 +13,9 @@ package struct OwnerConfiguration: Sendable, Hashable {
     package var sharedFilePath: String
     /// `contribute_to_cluster_pool_size` in bytes, at least `minimumPoolBytes`.
     package var poolBytes: Int
+    /// `listen`: where other owners ask for tickets, and tools for members and status. Default: the host of `network.bulk_listen`, any
+    /// port: the master tells everybody which.
+    package var listen: NetworkEndpoint
     package var network: NetworkConfiguration
     package var tls: TLSConfiguration?
     package var etcd: EtcdAccessConfiguration?
@@ -45,7 +48,9 @@ package struct OwnerConfiguration: Sendable, Hashable {
         let memoryPath = top.requirePath("shared_memory_path", example: "/dev/shm/fluxon")
         let filePath = top.requirePath("shared_file_path", example: "/run/fluxon/owner")
         let poolBytes = Self.readPoolBytes(&top)
-        network = NetworkConfiguration(from: &top, serves: .bulk)
+        let listen = top.readListen("listen", example: "10.0.0.2:7400")
+        network = NetworkConfiguration(from: &top, serves: .bulk(listen))
+        self.listen = listen ?? NetworkEndpoint(host: network.bulkListen.host, port: 0)
         tls = TLSConfiguration(from: &top)
         etcd = EtcdAccessConfiguration(from: &top)
         logLevel = top.readLogLevel()

@@ -1,6 +1,6 @@
 package import FluxonCore
-internal import FluxonRPC
 private import FluxonSystem
+internal import FluxonTLS
 
 /// How an etcd is reached.
 package struct EtcdClientOptions: Sendable {
@@ -53,7 +53,7 @@ package struct EtcdClientOptions: Sendable {
     func makeTLS() throws(EtcdError) -> TLSContext {
         do {
             return try TLSContext.client(
-                FluxonRPC.TLSConfiguration(
+                FluxonTLS.TLSConfiguration(
                     certificateChainPath: certificate, privateKeyPath: privateKey, trustedAuthoritiesPath: authorities))
         } catch {
             throw .badOptions("the etcd section of the configuration: \(error.message)")

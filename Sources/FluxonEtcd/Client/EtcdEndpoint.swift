@@ -1,6 +1,7 @@
 internal import FluxonCore
 internal import FluxonRPC
 internal import FluxonSystem
+internal import FluxonTLS
 
 /// One server, its connection, and the two ways of calling it. On the loop only.
 final class EtcdEndpoint {

@@ -3,6 +3,7 @@ internal import FluxonEtcd
 internal import FluxonEtcdEmbedded
 internal import FluxonRPC
 internal import FluxonSystem
+internal import FluxonTLS
 internal import Glibc
 package import Logging
 internal import ServiceLifecycle

@@ -1,7 +1,8 @@
 package import FluxonCore
 internal import FluxonPool
-package import FluxonRPC
+internal import FluxonRPC
 package import FluxonSystem
+package import FluxonTLS
 package import FluxonTransfer
 package import Logging
 

@@ -1,6 +1,7 @@
 package import FluxonCore
-package import FluxonRPC
+internal import FluxonRPC
 package import FluxonSystem
+package import FluxonTLS
 package import Logging
 
 /// The owner's connection to whichever master leads: carries frames, follows the leader, connects again.

@@ -2,6 +2,7 @@ internal import FluxonCore
 internal import FluxonPool
 internal import FluxonRPC
 internal import FluxonSystem
+internal import FluxonTLS
 internal import FluxonTransfer
 internal import Glibc
 internal import Logging
@@ -38,12 +39,12 @@ final class OwnerParts {
         let pool = try Pool(opened.storage, epoch: opened.epoch)
 
         let identity = Asker(instance: configuration.instanceKey, generation: Generation(life))
-        let tls = try Self.makeTLS(configuration)
-        transfer = TransferActor(loop: loop, cluster: configuration.clusterName, owner: identity)
+        let tls = try RoleTLS(configuration.tls)
+        transfer = TransferActor(loop: loop, cluster: configuration.clusterName, owner: identity, tls: tls)
         let bulk = configuration.network.bulkListen
         let bulkAddress = try transfer.assumeIsolated { try $0.listen(on: .tcp(host: bulk.host, port: bulk.port)) }
         peerServer = RPCServer(loop: loop)
-        let address = try peerServer.listen(.tcp(host: bulk.host, port: 0), tls: tls?.server)
+        let address = try peerServer.listen(.tcp(host: configuration.listen.host, port: configuration.listen.port), tls: tls?.server)
         localServer = RPCServer(loop: loop)
 
         driver = ReplicaDriver(
@@ -66,18 +67,6 @@ final class OwnerParts {
                 "fluxon.attested": "\(opened.attested)",
             ])
         wire(onReady: onReady, onFatal: onFatal)
-    }
-
-    /// Bulk TCP is not encrypted yet: an owner that asks for TLS must not send values in the clear over a network.
-    private static func makeTLS(_ configuration: OwnerConfiguration) throws -> RoleTLS? {
-        let tls = try RoleTLS(configuration.tls)
-        guard tls == nil || configuration.network.bulkListen.isLoopback else {
-            throw FluxonError(
-                .invalidConfiguration,
-                "tls is set and network.bulk_listen = \(configuration.network.bulkListen.authority) is no loopback address: this version does "
-                    + "not encrypt bulk data. Listen on 127.0.0.1 (e.g. behind a tunnel), or remove tls on a network that you trust")
-        }
-        return tls
     }
 
     private static func member(

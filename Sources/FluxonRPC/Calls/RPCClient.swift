@@ -1,6 +1,7 @@
 internal import DequeModule
 internal import FluxonCore
 package import FluxonSystem
+package import FluxonTLS
 
 /// Calls to one server, over one connection at a time, made when the first call needs it and again when it is lost.
 ///
@@ -185,7 +186,7 @@ package final class RPCClient: @unchecked Sendable {
         do throws(SystemError) {
             connection = try RPCConnection(
                 loop: loop, descriptor: descriptor, role: .client, limits: limits, peer: "\(target)", buffer: buffer,
-                keepalive: keepalive, tls: tls?.makeSession(host: tlsHost, peer: "\(target)"), isLocal: isLocal)
+                keepalive: keepalive, tls: tls?.makeSession(host: tlsHost, peer: "\(target)", protocol: .http2), isLocal: isLocal)
         } catch {
             return failed(RPCError(.unavailable, "\(target) cannot be used", cause: error))
         }

@@ -1,5 +1,6 @@
 internal import FluxonCore
 package import FluxonSystem
+package import FluxonTLS
 
 /// Serves calls on any number of listeners and adopted sockets. All handlers run on its loop.
 ///
@@ -90,7 +91,7 @@ package final class RPCServer: @unchecked Sendable {
         do throws(SystemError) {
             connection = try RPCConnection(
                 loop: loop, descriptor: descriptor, role: .server, limits: limits, peer: peer.name, buffer: buffer,
-                keepalive: keepalive, tls: tls?.makeSession(host: "", peer: peer.name), isLocal: peer.isLocal)
+                keepalive: keepalive, tls: tls?.makeSession(host: "", peer: peer.name, protocol: .http2), isLocal: peer.isLocal)
         } catch {
             onClose?(RPCError(.unavailable, "the connection from \(peer.name) could not be served", cause: error))
             return

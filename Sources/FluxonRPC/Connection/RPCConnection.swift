@@ -1,5 +1,6 @@
 internal import FluxonCore
 internal import FluxonSystem
+internal import FluxonTLS
 
 /// A socket with a session on it. On its loop only; held by its server or client until `onClose`.
 ///
@@ -172,7 +173,7 @@ final class RPCConnection {
 
     private func fill() throws(RPCError) {
         if let tls {
-            if !tls.isEstablished { try tls.handshake() }
+            if !tls.isEstablished { try tls.shakeHands() }
             if tls.isEstablished { try session.produce(limit: Self.produceBytes) }
             try tls.encrypt(&session.output, into: &encrypted)
         } else {

@@ -1,6 +1,3 @@
-import FluxonCore
-import FluxonSystem
-
 /// Takes one response from a socket: payload straight to its place, checksums as the bytes come, while they are in the cache.
 struct ResponseReceiver {
     enum Outcome: Equatable {
@@ -40,19 +37,18 @@ struct ResponseReceiver {
         return position < Frames.responseBytes || rest <= layout.chunkBytes ? 1 : min(rest, limit)
     }
 
-    mutating func receive(from descriptor: CInt, budget: Int) -> Outcome {
+    mutating func receive(from stream: BulkStream, budget: Int) -> Outcome {
         var moved = 0
         while moved < budget {
             let asked = gather(atMost: budget - moved)
-            switch Socket.receive(descriptor, slices: slices) {
+            switch stream.receive(into: slices) {
             case .moved(let count):
                 moved += count
                 if let outcome = take(count) { return outcome }
                 // Less than there was room for: the socket is empty, and a further call would only say so.
                 if count < asked { return .progress }
             case .wouldBlock: return moved > 0 ? .progress : .waiting
-            case .ended: return .failed(.connectionLost("closed by the source"))
-            case .failed(let errno): return .failed(.connectionLost(SystemError.message(errno)))
+            case .failed(let reason): return .failed(reason)
             }
         }
         return .progress

@@ -1,5 +1,3 @@
-import FluxonSystem
-
 /// Gives one response to a socket: the checksum of a chunk is taken just before the kernel copies the chunk, while it is in the cache.
 final class ResponseSender {
     enum Outcome {
@@ -41,12 +39,12 @@ final class ResponseSender {
         control.setHead(ResponseHead(status: status).encoded())
     }
 
-    func send(to descriptor: CInt, budget: Int) -> Outcome {
+    func send(to stream: BulkStream, budget: Int) -> Outcome {
         var moved = 0
         while moved < budget {
             let offered = gather()
             guard offered > 0 else { return .complete }
-            switch Socket.send(descriptor, slices: slices) {
+            switch stream.send(slices) {
             case .moved(let count):
                 moved += count
                 position += count
@@ -54,7 +52,7 @@ final class ResponseSender {
                 // Less than was offered: the socket is full.
                 if count < offered { return .progress }
             case .wouldBlock: return moved > 0 ? .progress : .waiting
-            case .ended, .failed: return .failed
+            case .failed: return .failed
             }
         }
         return .progress

@@ -1,5 +1,6 @@
 import FluxonCore
 import FluxonSystem
+import FluxonTLS
 
 /// The asker's end of one connection. On the loop only.
 ///
@@ -13,14 +14,15 @@ final class TCPConnection {
     private var descriptor: Descriptor?
     private var number: CInt = -1
     private var registration: Registration?
+    /// Nil until connected.
+    private var stream: BulkStream?
+    private var host = ""
     /// Greeting and request as far as they are not sent.
     private var output: [UInt8] = []
     private var read: TCPRead?
     private var receiver: ResponseReceiver?
     /// Reads that ended well on this connection.
     private var useCount = 0
-    /// Bytes that must wait in the socket for the kernel to report it.
-    private var bytesPerWake = 1
     private var lastProgress: BootInstant
     private var watch: LoopTimer?
 
@@ -42,6 +44,7 @@ final class TCPConnection {
         do throws(SystemError) { address = try Endpoint(parsing: peer.address).address } catch {
             return close(.connectFailed("\(error)"))
         }
+        if case .tcp(let name, _) = address { host = name }
         let connection = OnLoop(self)
         AddressResolver.resolve(address, on: transport.loop) { result in
             connection.value.resolved(result)
@@ -64,6 +67,7 @@ final class TCPConnection {
 
     private func connected() {
         state = .ready
+        stream = BulkStream(number, tls: transport.tls?.makeSession(host: host, peer: peer.address, protocol: .bulk))
         lastProgress = transport.loop.now
         flush()
     }
@@ -73,7 +77,7 @@ final class TCPConnection {
     func start(_ read: TCPRead) {
         self.read = read
         read.connection = self
-        wake(after: 1)
+        stream?.wake(after: 1)
         let request = RangeRequest(
             ticket: read.order.ticket, version: read.order.version, range: read.order.range, chunkBytes: transport.limits.chunkBytes)
         output += request.encoded()
@@ -114,18 +118,21 @@ final class TCPConnection {
         if readiness.contains(.writable) { flush() }
         guard state == .ready, !readiness.isDisjoint(with: [.readable, .closed, .failed]) else { return }
         receive()
+        // A handshake may have ended, for which greeting and request wait, or have something to say.
+        if state == .ready, stream?.interest(sends: !output.isEmpty) != .readable { flush() }
     }
 
     private func flush() {
-        while !output.isEmpty {
-            switch output.withUnsafeBytes({ Socket.send(number, $0) }) {
+        guard let stream else { return }
+        if case .failed(let reason) = stream.flush() { return close(reason) }
+        sending: while !output.isEmpty {
+            switch output.withUnsafeBytes({ stream.send([$0]) }) {
             case .moved(let count): output.removeFirst(count)
-            case .wouldBlock: return watch([.readable, .writable])
-            case .ended: return close(.connectionLost("closed by the source"))
-            case .failed(let errno): return close(.connectionLost(SystemError.message(errno)))
+            case .wouldBlock: break sending
+            case .failed(let reason): return close(reason)
             }
         }
-        watch(.readable)
+        watch(stream.interest(sends: !output.isEmpty))
     }
 
     private func watch(_ interest: Interest) {
@@ -134,15 +141,16 @@ final class TCPConnection {
 
     private func receive() {
         // Nobody asked for anything: the source closed the connection, or breaks the protocol.
-        guard read != nil, var receiver else { return close(.connectionLost("closed by the source while idle")) }
+        guard read != nil, let stream, var receiver else { return close(.connectionLost("closed by the source while idle")) }
         // The struct moves out and back, so that it is changed in place.
         self.receiver = nil
-        let outcome = receiver.receive(from: number, budget: transport.limits.bytesPerTurn)
+        let outcome = receiver.receive(from: stream, budget: transport.limits.bytesPerTurn)
         self.receiver = receiver
         switch outcome {
         case .progress:
             lastProgress = transport.loop.now
-            wake(after: receiver.bytesToAwait(atMost: transport.limits.bytesPerWake))
+            stream.wake(after: receiver.bytesToAwait(atMost: transport.limits.bytesPerWake))
+            if stream.hasPending { receiveInNextTurn() }
         case .waiting: break
         case .complete: finished()
         case .failed(let reason): close(reason)
@@ -150,10 +158,12 @@ final class TCPConnection {
         }
     }
 
-    private func wake(after bytes: Int) {
-        guard bytes != bytesPerWake else { return }
-        bytesPerWake = bytes
-        Socket.setReceiveLowWater(number, bytes: bytes)
+    /// Bytes wait in TLS, of which the kernel knows nothing.
+    private func receiveInNextTurn() {
+        transport.loop.inNextTick { [weak self] in
+            guard let self, state == .ready, read != nil else { return }
+            receive()
+        }
     }
 
     private func finished() {
@@ -187,7 +197,7 @@ final class TCPConnection {
         let limits = transport.limits
         let patience = state == .ready && read == nil ? limits.idleConnection : limits.stall
         // A slow path may have brought bytes, only too few to wake for.
-        if state == .ready, read != nil, bytesPerWake > 1, transport.loop.now.since(lastProgress) >= patience { receive() }
+        if state == .ready, read != nil, transport.loop.now.since(lastProgress) >= patience { receive() }
         guard state != .closed else { return }
         let silent = transport.loop.now.since(lastProgress)
         guard silent < patience else {

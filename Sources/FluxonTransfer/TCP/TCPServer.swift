@@ -1,5 +1,6 @@
 import FluxonCore
 package import FluxonSystem
+package import FluxonTLS
 
 /// The owner's end of bulk transfers over TCP: serves what tickets stand for. On the loop only.
 package final class TCPServer {
@@ -10,6 +11,7 @@ package final class TCPServer {
     let cluster: String
     let limits: TransferLimits
     let source: any TransferSource
+    let tls: TLSContext?
     private var listener: Descriptor?
     private var registration: Registration?
     private var connections: [PathID: TCPServingConnection] = [:]
@@ -17,8 +19,12 @@ package final class TCPServer {
     /// Connections that were closed for what they sent.
     package private(set) var violationCount = 0
 
-    package init(loop: EventLoop, cluster: String, source: any TransferSource, limits: TransferLimits = TransferLimits()) {
+    /// - Parameter tls: Nil: nothing is encrypted, and nobody shows who it is.
+    package init(
+        loop: EventLoop, cluster: String, source: any TransferSource, limits: TransferLimits = TransferLimits(), tls: TLSContext? = nil
+    ) {
         self.loop = loop
+        self.tls = tls
         self.cluster = cluster
         self.source = source
         self.limits = limits

@@ -1,5 +1,6 @@
 import FluxonCore
 import FluxonSystem
+import FluxonTLS
 
 /// The source's end of one connection. On the loop only.
 ///
@@ -23,6 +24,8 @@ final class TCPServingConnection {
     private var descriptor: Descriptor?
     private var number: CInt = -1
     private var registration: Registration?
+    /// Nil until opened.
+    private var stream: BulkStream?
     private var input: [UInt8] = []
     private var lastProgress: BootInstant
     private var watch: LoopTimer?
@@ -44,6 +47,7 @@ final class TCPServingConnection {
     func open(_ descriptor: consuming Descriptor) {
         number = descriptor.number
         self.descriptor = consume descriptor
+        stream = BulkStream(number, tls: server.tls?.makeSession(host: "", peer: "the asker of \(path)", protocol: .bulk))
         do throws(SystemError) {
             registration = try server.loop.register(number, .readable) { [unowned self] in ready($0) }
         } catch {
@@ -66,7 +70,9 @@ final class TCPServingConnection {
 
     private func ready(_ readiness: Readiness) {
         switch state {
-        case .greeting, .requesting: receive()
+        case .greeting, .requesting:
+            if readiness.contains(.writable), case .failed? = stream?.flush() { return close() }
+            receive()
         case .sending, .refusing:
             // An asker never closes half: what it does not want to send more of, it does not want to read either.
             if !readiness.isDisjoint(with: [.closed, .failed]) { return close() }
@@ -77,9 +83,9 @@ final class TCPServingConnection {
 
     private func receive() {
         let room = Self.inputLimit - input.count
-        let number = number
-        let outcome = withUnsafeTemporaryAllocation(byteCount: room, alignment: 1) { buffer -> Socket.Transfer in
-            let outcome = Socket.receive(number, into: buffer)
+        guard let stream else { return }
+        let outcome = withUnsafeTemporaryAllocation(byteCount: room, alignment: 1) { buffer -> BulkStream.Outcome in
+            let outcome = stream.receive(into: [buffer])
             if case .moved(let count) = outcome { input += buffer[..<count] }
             return outcome
         }
@@ -87,8 +93,9 @@ final class TCPServingConnection {
         case .moved:
             lastProgress = server.loop.now
             parse()
-        case .wouldBlock: break
-        case .ended, .failed: close()
+        // A handshake may have something to say.
+        case .wouldBlock: watch(stream.interest(sends: false))
+        case .failed: close()
         }
     }
 
@@ -129,9 +136,10 @@ final class TCPServingConnection {
     }
 
     private func send() {
+        guard let stream else { return }
         let outcome: ResponseSender.Outcome
         switch state {
-        case .sending(_, let sender), .refusing(let sender): outcome = sender.send(to: number, budget: server.limits.bytesPerTurn)
+        case .sending(_, let sender), .refusing(let sender): outcome = sender.send(to: stream, budget: server.limits.bytesPerTurn)
         case .greeting, .requesting, .closed: return
         }
         switch outcome {
@@ -148,15 +156,21 @@ final class TCPServingConnection {
         lastProgress = server.loop.now
         guard case .sending(let asker, let sender) = state else { return lastAnswerSent() }
         state = .requesting(asker)
-        // The kernel has its own copy of every byte: nothing reads the source any more.
+        // The kernel or TLS has its own copy of every byte: nothing reads the source any more.
         if let ticket = sender.ticket { server.source.done(ticket) }
-        watch(.readable)
-        if !input.isEmpty { parse() }
+        watch(stream?.interest(sends: false) ?? .readable)
+        if !input.isEmpty { return parse() }
+        guard stream?.hasPending == true else { return }
+        server.loop.inNextTick { [weak self] in
+            guard let self, case .requesting = state else { return }
+            receive()
+        }
     }
 
     /// The asker must be able to read the answer: closing with unread bytes would make the kernel throw it away.
     private func lastAnswerSent() {
         input = []
+        stream?.close()
         Socket.shutdownWrite(number)
         _ = withUnsafeTemporaryAllocation(byteCount: Self.inputLimit, alignment: 1) { Socket.receive(number, into: $0) }
         close()

@@ -1,5 +1,6 @@
 import FluxonCore
 package import FluxonSystem
+package import FluxonTLS
 
 /// Reads other owners' memory over TCP connections of its own: bytes go from the socket straight to their place. On the loop only.
 ///
@@ -11,11 +12,14 @@ package final class TCPTransport: Transport {
     let loop: EventLoop
     let limits: TransferLimits
     let greeting: Greeting
+    let tls: TLSContext?
     private var peers: [String: TCPPeer] = [:]
     private var isClosed = false
 
-    package init(loop: EventLoop, cluster: String, asker: Asker, limits: TransferLimits = TransferLimits()) {
+    /// - Parameter tls: Nil: nothing is encrypted, and nobody shows who it is.
+    package init(loop: EventLoop, cluster: String, asker: Asker, limits: TransferLimits = TransferLimits(), tls: TLSContext? = nil) {
         self.loop = loop
+        self.tls = tls
         self.limits = limits
         greeting = Greeting(cluster: cluster, asker: asker)
     }

@@ -142,6 +142,24 @@ import Testing
         #expect(found.contains { $0.contains(rule) }, "\(found)")
     }
 
+    @Test("an owner's addresses: by default one host, any port; a wildcard needs a host, and two services two ports")
+    func ownerAddresses() throws {
+        let defaults = try OwnerConfiguration(yaml: Self.owner + "\nnetwork: {bulk_listen: 10.0.0.2:7401}\n", file: "f")
+        #expect(defaults.listen == NetworkEndpoint(host: "10.0.0.2", port: 0))
+        let fixed = try OwnerConfiguration(
+            yaml: Self.owner + "\nlisten: 0.0.0.0:7402\nnetwork: {bulk_listen: 0.0.0.0:7401, advertise: a.example}\n", file: "f")
+        #expect(fixed.listen == NetworkEndpoint(host: "0.0.0.0", port: 7402))
+        for (lines, rule) in [
+            ("listen: 0.0.0.0:7402", "network.advertise must name the host"),
+            ("listen: 10.0.0.2:7401\nnetwork: {bulk_listen: 10.0.0.2:7401}", "must be another port than network.bulk_listen"),
+        ] {
+            let found = problems { () throws(ConfigurationError) in
+                _ = try OwnerConfiguration(yaml: Self.owner + "\n\(lines)\n", file: "f")
+            }
+            #expect(found.contains { $0.contains(rule) }, "\(found)")
+        }
+    }
+
     @Test("an external contributes no memory and learns etcd from shared.json")
     func external() throws {
         let text = "cluster_name: demo\ninstance_key: worker-1\nshared_memory_path: /dev/shm/f\nshared_file_path: /run/f\n"

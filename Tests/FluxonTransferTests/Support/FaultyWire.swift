@@ -1,5 +1,6 @@
 import FluxonSystem
 import Glibc
+import Synchronization
 import Testing
 
 /// A TCP wire to `upstream` that breaks in the direction of the asker, at a given byte of the stream. Threads of its own, blocking
@@ -10,6 +11,8 @@ final class FaultyWire: @unchecked Sendable {
         case cut(afterBytes: Int)
         case silent(afterBytes: Int)
         case flip(byte: Int)
+        /// None; what passes, both ways, is written down.
+        case recorded(WireRecording)
     }
 
     let address: String
@@ -43,7 +46,7 @@ final class FaultyWire: @unchecked Sendable {
         setBlocking(near)
         setBlocking(far)
         do {
-            let requests = try KernelThread.start(name: "wire-requests") { pump(from: near, to: far, fault: nil) }
+            let requests = try KernelThread.start(name: "wire-requests") { pump(from: near, to: far, fault: fault.ofRequests) }
             let responses = try KernelThread.start(name: "wire-responses") { pump(from: far, to: near, fault: fault) }
             try KernelThread.start(name: "wire-end", detached: true) {
                 requests.join()
@@ -67,6 +70,7 @@ final class FaultyWire: @unchecked Sendable {
             case .cut(let limit) where carried + count > limit: pass = limit - carried
             case .silent(let limit) where carried + count > limit: pass = limit - carried
             case .flip(let byte) where (carried..<carried + count).contains(byte): buffer[byte - carried] ^= 0x10
+            case .recorded(let recording): recording.append(buffer[..<count])
             case .cut, .silent, .flip, nil: break
             }
             guard send(to, buffer, pass, CInt(MSG_NOSIGNAL)) == pass || pass == 0 else { break }
@@ -81,5 +85,26 @@ final class FaultyWire: @unchecked Sendable {
         }
         shutdown(to, CInt(SHUT_RDWR))
         shutdown(from, CInt(SHUT_RDWR))
+    }
+}
+
+extension FaultyWire.Fault {
+    /// What of it concerns the direction to the source.
+    fileprivate var ofRequests: Self? {
+        if case .recorded = self { self } else { nil }
+    }
+}
+
+/// The bytes that passed a wire.
+final class WireRecording: Sendable {
+    private let bytes = Mutex<[UInt8]>([])
+
+    func append(_ more: ArraySlice<UInt8>) { bytes.withLock { $0 += more } }
+
+    var count: Int { bytes.withLock { $0.count } }
+
+    /// Whether these bytes passed, one after the other.
+    func contains(_ piece: [UInt8]) -> Bool {
+        bytes.withLock { $0.firstRange(of: piece) != nil }
     }
 }

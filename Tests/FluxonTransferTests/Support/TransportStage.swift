@@ -1,10 +1,23 @@
 import FluxonCore
 import FluxonSystem
+import FluxonTLS
 import FluxonTransfer
 import Testing
 
 /// Which transport a conformance test runs on.
-enum TransportKind: CaseIterable, Sendable { case tcp, simulated }
+enum TransportKind: CaseIterable, Sendable { case tcp, tls, simulated }
+
+/// What the two ends show of themselves and whom they trust.
+struct StageTLS: Sendable {
+    var source: TLSContext?
+    var asker: TLSContext?
+
+    /// Two owners that trust each other.
+    static let shared = Task {
+        let certificates = try await TestCertificates.shared.value
+        return StageTLS(source: try .server(certificates.files("owner")), asker: try .client(certificates.files("owner")))
+    }
+}
 
 /// What is wrong with the way to a source.
 enum StageFault: Sendable {
@@ -45,21 +58,22 @@ actor TransportStage {
 
     /// Runs `body` on a stage of its own and checks afterwards that nothing is pinned any more.
     static func run(
-        _ kind: TransportKind, limits: TransferLimits = TransferLimits(), asCluster cluster: String = "c",
+        _ kind: TransportKind, limits: TransferLimits = TransferLimits(), asCluster cluster: String = "c", tls: StageTLS? = nil,
         _ body: @Sendable (isolated TransportStage) async throws -> Void
     ) async throws {
         let stage = try TransportStage(kind, limits: limits)
-        try await stage.perform(cluster: cluster, body)
+        let security = kind == .tls ? try await StageTLS.shared.value : StageTLS()
+        try await stage.perform(cluster: cluster, tls: tls ?? security, body)
         stage.loop.stop()
     }
 
-    private func perform(cluster: String, _ body: @Sendable (isolated TransportStage) async throws -> Void) async throws {
+    private func perform(cluster: String, tls: StageTLS, _ body: @Sendable (isolated TransportStage) async throws -> Void) async throws {
         switch kind {
-        case .tcp:
-            let server = TCPServer(loop: loop, cluster: "c", source: answering, limits: limits)
+        case .tcp, .tls:
+            let server = TCPServer(loop: loop, cluster: "c", source: answering, limits: limits, tls: tls.source)
             serverAddress = try server.listen(on: .tcp(host: "127.0.0.1", port: 0))
             self.server = server
-            transport = TCPTransport(loop: loop, cluster: cluster, asker: Self.asker, limits: limits)
+            transport = TCPTransport(loop: loop, cluster: cluster, asker: Self.asker, limits: limits, tls: tls.asker)
         case .simulated:
             let network = SimulatedNetwork(clock: loop)
             self.network = network
@@ -129,6 +143,13 @@ actor TransportStage {
     /// Reads a whole source.
     func read(_ source: TestMemory, into memory: TestMemory, at address: String) async throws -> Result<Void, TransferError> {
         try await read(try issue(source), range: 0..<UInt64(source.bytes.count), into: memory, at: address)
+    }
+
+    /// A way to the source on which everything that passes is written down.
+    func address(recordedInto recording: WireRecording) throws -> String {
+        let wire = try FaultyWire(upstream: try listening(), fault: .recorded(recording))
+        wires.append(wire)
+        return wire.address
     }
 
     /// Over TCP: the serving side, and where it listens.

@@ -15,8 +15,8 @@ package struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
         case notTLS
         /// The peer speaks TLS, and this side is configured without.
         case needsTLS
-        /// The peer does not offer HTTP/2 in TLS.
-        case notHTTP2
+        /// The peer does not offer the protocol that this side speaks in TLS.
+        case otherProtocol
         /// The peer asks for a certificate, or does not accept ours.
         case refusedByPeer
         /// Anything else that broke the protocol.
@@ -39,7 +39,7 @@ package struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     /// What OpenSSL left behind after a failed step with `peer`.
-    static func failure(of session: OpaquePointer, peer: String) -> TLSError {
+    static func failure(of session: OpaquePointer, peer: String, protocol: TLSProtocol) -> TLSError {
         let verdict = SSL_get_verify_result(session)
         if verdict != X509_V_OK { return certificate(verdict, peer: peer) }
         let code = ERR_peek_last_error()
@@ -53,7 +53,7 @@ package struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
             return TLSError(.failed, "\(peer) does not speak TLS 1.3 (\(words))")
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
             return TLSError(.untrusted, "\(peer) showed no certificate, and one is required; configure its certificate and key")
-        case SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: return notHTTP2(peer)
+        case SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: return otherProtocol(peer, `protocol`)
         case let reason where reason > 1000 && reason < 1256:
             return TLSError(
                 .refusedByPeer, "\(peer) refused this side: \(words); check our certificate, key and the authorities that it trusts")
@@ -61,12 +61,12 @@ package struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    static func needsTLS(_ peer: String) -> TLSError {
+    package static func needsTLS(_ peer: String) -> TLSError {
         TLSError(.needsTLS, "\(peer) speaks TLS and this side does not; configure tls on both sides, or on neither")
     }
 
-    static func notHTTP2(_ peer: String) -> TLSError {
-        TLSError(.notHTTP2, "\(peer) speaks TLS but does not offer HTTP/2 (ALPN h2); check that the address is a gRPC server")
+    static func otherProtocol(_ peer: String, _ ours: TLSProtocol) -> TLSError {
+        TLSError(.otherProtocol, "\(peer) speaks TLS but does not offer \(ours.rawValue); check the address and its port")
     }
 
     private static func certificate(_ verdict: Int, peer: String) -> TLSError {

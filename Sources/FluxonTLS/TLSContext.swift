@@ -21,7 +21,7 @@ package struct TLSConfiguration: Sendable, Hashable {
     }
 }
 
-/// What all TLS connections of one side share: TLS 1.3 with ALPN h2.
+/// What all TLS connections of one side share: TLS 1.3, trust, and this side's certificate.
 package final class TLSContext: @unchecked Sendable {
     // SAFETY: an SSL_CTX is reference-counted and internally locked; it is not changed after `init`.
     private let context: OpaquePointer
@@ -61,9 +61,26 @@ package final class TLSContext: @unchecked Sendable {
 
     deinit { SSL_CTX_free(context) }
 
-    /// `host`: what the server's certificate must be for (clients).
-    func makeSession(host: String, peer: String) -> TLSSession {
-        guard let session = cfluxon_tls_session(context, isServer ? 1 : 0, host) else { preconditionFailure("out of memory") }
-        return TLSSession(session: session, context: self, peer: peer)
+    /// A session of one connection that speaks `protocol`. `host`: what the server's certificate must be for (clients).
+    package func makeSession(host: String, peer: String, protocol: TLSProtocol) -> TLSSession {
+        guard let session = cfluxon_tls_session(context, isServer ? 1 : 0, host, CInt(`protocol`.number)) else {
+            preconditionFailure("out of memory")
+        }
+        return TLSSession(session: session, context: self, peer: peer, protocol: `protocol`)
+    }
+}
+
+/// What is spoken within TLS. Both sides must mean the same (ALPN): a port of one kind is never taken for another.
+package enum TLSProtocol: String, Sendable {
+    /// gRPC of the roles, and of etcd.
+    case http2 = "HTTP/2 (ALPN h2)"
+    /// Values from owner to owner.
+    case bulk = "bulk transfers (ALPN fluxon-bulk)"
+
+    fileprivate var number: Int {
+        switch self {
+        case .http2: cfluxon_tls_http2
+        case .bulk: cfluxon_tls_bulk
+        }
     }
 }
