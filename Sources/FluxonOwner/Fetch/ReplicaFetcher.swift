@@ -11,6 +11,7 @@ package import Logging
 ///     start ──extent reserved──▶ asking holder 1 ──granted──▶ transferring ──every byte, every checksum──▶ arrived
 ///                                   │ gone, notYet, unreachable        │ path and its retries failed
 ///                                   └──▶ asking holder 2 … ◀───────────┘          none left ──▶ failed
+///                                        (the rest alone)
 ///
 /// On the owner's loop only.
 package final class ReplicaFetcher {
@@ -90,6 +91,8 @@ package final class ReplicaFetcher {
         let destination: Destination
         /// Not asked yet.
         var holders: ArraySlice<OwnerID>
+        /// Bytes from the start that came with the right checksums: a version's bytes are the same at every holder.
+        var verified = 0
     }
 
     private func ask(_ attempt: Attempt) {
@@ -124,8 +127,8 @@ package final class ReplicaFetcher {
         guard grant.length == attempt.request.byteCount else { return ask(attempt) }
         let peer = TransferPeer(name: member.instanceKey, addresses: [TCPTransport.name: member.bulkAddress])
         var order = FluxonTransfer.FetchRequest(
-            peer: peer, ticket: grant.ticket, version: attempt.request.version, range: 0..<grant.length, destination: attempt.destination,
-            deadline: loop.now.advanced(by: Limits.fetchDeadline))
+            peer: peer, ticket: grant.ticket, version: attempt.request.version, range: UInt64(attempt.verified)..<grant.length,
+            destination: attempt.destination.dropFirst(attempt.verified), deadline: loop.now.advanced(by: Limits.fetchDeadline))
         order.renew = { [weak self] _, answer in
             guard let self, let client = client(for: member.address) else { return answer(nil) }
             askTicket(for: attempt.request, client) { answer($0?.ticket) }
@@ -143,6 +146,8 @@ package final class ReplicaFetcher {
             driver.fetched(attempt.request, .arrived(extent: attempt.extent, flags: flags | ReplicaDriver.replicaFlag))
         case .failure(let error):
             logger.notice("transfer failed", metadata: ["fluxon.error": "\(error)"])
+            var attempt = attempt
+            attempt.verified += error.verified
             ask(attempt)
         }
     }

@@ -2,6 +2,7 @@ package import FluxonCore
 internal import FluxonRPC
 package import FluxonSystem
 package import FluxonTLS
+package import FluxonTransfer
 package import Logging
 
 /// The owner's connection to whichever master leads: carries frames, follows the leader, connects again.
@@ -26,8 +27,9 @@ package final class MasterLink {
     private var refusedSince: BootInstant?
     private var isClosed = false
 
-    /// The present members by their numbers, from the master's directory.
-    package private(set) var owners: [OwnerID: MemberDescription] = [:]
+    private var directory = PeerDirectory()
+    /// An owner's process is over: nobody reads under its tickets any more.
+    package var onPeerEnded: (Asker) -> Void = { _ in }
     /// What this owner cannot go on with; called once.
     package var onFatal: (FluxonError) -> Void = { _ in }
 
@@ -42,6 +44,8 @@ package final class MasterLink {
         self.logger = logger
     }
 
+    /// The owners by their numbers, from the master's directory.
+    package var owners: [OwnerID: MemberDescription] { directory.owners }
     package var isLinked: Bool { stream != nil }
     package var leaderName: String { leader.map { "\($0)" } ?? "none" }
 
@@ -99,21 +103,21 @@ package final class MasterLink {
     }
 
     private func watchDirectory(_ client: RPCClient) {
-        let directory = client.openWithoutDeadline("/fluxon.v1.Master/Directory", waitsForConnection: true)
-        directoryStream = directory
-        directory.onMessage = { [weak self] bytes in
+        directory.listBegins()
+        let stream = client.openWithoutDeadline("/fluxon.v1.Master/Directory", waitsForConnection: true)
+        directoryStream = stream
+        stream.onMessage = { [weak self] bytes in
             guard let answer = try? MembersAnswer(decoding: bytes) else { return }
             self?.learn(answer)
         }
-        directory.send([])
-        directory.halfClose()
+        stream.send([])
+        stream.halfClose()
     }
 
     private func learn(_ answer: MembersAnswer) {
-        owners = [:]
-        for member in answer.members where member.description.role == .owner {
-            guard let number = UInt32(exactly: member.description.ownerNumber), number > 0 else { continue }
-            owners[OwnerID(number)] = member.description
+        for asker in directory.learn(answer) {
+            logger.info("another owner's process is over", metadata: ["fluxon.instance": "\(asker.instance)"])
+            onPeerEnded(asker)
         }
     }
 

@@ -53,7 +53,7 @@ final class OwnerParts {
                 cluster: configuration.clusterName, instance: configuration.instanceKey, life: life,
                 fenced: opened.attested ? attestation.previous ?? Generation(0) : Generation(0), timing: ProtocolTiming()),
             logger: logger)
-        let member = Self.member(configuration, life: life, address: address, bulkAddress: bulkAddress)
+        let member = Self.member(configuration, identity, address: address, bulkAddress: bulkAddress)
         let link = MasterLink(
             loop: loop, cluster: configuration.clusterName, member: member, tls: tls?.client, driver: driver, logger: logger)
         self.link = link
@@ -70,10 +70,10 @@ final class OwnerParts {
     }
 
     private static func member(
-        _ configuration: OwnerConfiguration, life: UInt64, address: SocketAddress, bulkAddress: SocketAddress
+        _ configuration: OwnerConfiguration, _ identity: Asker, address: SocketAddress, bulkAddress: SocketAddress
     ) -> MemberDescription {
-        var member = MemberDescription(role: .owner, instanceKey: configuration.instanceKey)
-        member.incarnation = String(life, radix: 16)
+        var member = MemberDescription(role: .owner, instanceKey: identity.instance)
+        member.incarnation = identity.incarnation
         member.address = advertised(address, configuration)
         member.bulkAddress = advertised(bulkAddress, configuration)
         member.socket = configuration.socketPath
@@ -103,6 +103,7 @@ final class OwnerParts {
             }
         }
         link.onFatal = onFatal
+        link.onPeerEnded = { [transfer] asker in transfer.assumeIsolated { $0.sessionEnded(of: asker) } }
         let service = OwnerService(driver: driver, link: link, transfer: transfer) { [weak self] in
             self?.status ?? StatusAnswer.Section(title: "owner", figures: [])
         }
