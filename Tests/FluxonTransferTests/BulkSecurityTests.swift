@@ -53,7 +53,7 @@ import Testing
             let recording = WireRecording()
             let source = TestMemory(3_000_000, seed: 8)
             let memory = TestMemory(3_000_000)
-            try await stage.read(source, into: memory, at: try stage.address(recordedInto: recording)).get()
+            try await stage.read(source, into: memory, at: try stage.address(over: .recorded(recording))).get()
             #expect(memory.matches(source, count: 3_000_000))
             #expect(recording.count > 3_000_000)
             for start in [0, 100_000, 2_999_900] {

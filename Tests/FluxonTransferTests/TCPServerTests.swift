@@ -29,6 +29,26 @@ import Testing
         }
     }
 
+    @Test(
+        "garbage where TLS should begin closes the connection and nothing else",
+        arguments: [
+            Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8), [UInt8](repeating: 0xff, count: 4096), greeting.encoded(),
+            // A handshake record of a ClientHello that is none.
+            [0x16, 3, 1, 0, 8, 1, 0, 0, 4, 9, 9, 9, 9],
+        ])
+    func garbageBeforeTLS(bytes: [UInt8]) async throws {
+        try await TransportStage.run(.tls) { stage in
+            let address = try stage.listening()
+            let answer = try await RawPeer.connect(to: address, sending: bytes) { RawPeer.readToEnd($0) }
+            // An alert at most: record type, version, length.
+            #expect(answer.isEmpty || answer.starts(with: [0x15, 3]))
+            let server = try stage.serving()
+            #expect(server.violationCount == 1)
+            let source = TestMemory(1000, seed: 1)
+            try await stage.read(source, into: TestMemory(1000), at: try stage.address()).get()
+        }
+    }
+
     @Test("another protocol version is told so")
     func version() async throws {
         try await TransportStage.run(.tcp) { stage in

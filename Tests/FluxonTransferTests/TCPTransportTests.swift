@@ -1,5 +1,6 @@
 import FluxonCore
 import FluxonSystem
+import FluxonTLS
 import Testing
 
 @testable import FluxonTransfer
@@ -27,6 +28,15 @@ import Testing
         try await TransportStage.run(.tcp) { stage in
             let error = try await Self.read(stage, at: try RawPeer.answer(response, thenWait: true))
             guard case .protocolViolation = error.reason else { throw error }
+            #expect(error.verified == 0)
+        }
+    }
+
+    @Test("a source that answers a TLS handshake with something else is not believed")
+    func garbageInsteadOfTLS() async throws {
+        try await TransportStage.run(.tls) { stage in
+            let error = try await Self.read(stage, at: try RawPeer.answer(Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), thenWait: true))
+            guard case .securityFailed(let cause) = error.reason, cause.kind == .notTLS else { throw error }
             #expect(error.verified == 0)
         }
     }
@@ -70,6 +80,20 @@ import Testing
                 let error = try await Self.read(stage, at: address)
                 guard case .connectFailed = error.reason else { throw error }
             }
+        }
+    }
+
+    @Test(
+        "a path that is slow has not stalled, also when it brings less in that time than a reader is woken for",
+        arguments: [TransportKind.tcp, .tls])
+    func slow(kind: TransportKind) async throws {
+        var limits = TransferLimits()
+        limits.stall = .milliseconds(150)
+        try await TransportStage.run(kind, limits: limits) { stage in
+            let source = TestMemory(400_000, seed: 1)
+            let memory = TestMemory(400_000)
+            try await stage.read(source, into: memory, at: try stage.address(over: .slow(bytes: 40_000, every: .milliseconds(40)))).get()
+            #expect(memory.matches(source, count: 400_000))
         }
     }
 

@@ -163,10 +163,9 @@ final class BulkStream {
     /// The last words of TLS (its alert) go out, so that the peer learns why.
     private func failed(_ error: TLSError) -> Outcome {
         _ = flush()
-        // What broke in the middle is a broken path; certificates that do not fit are no better over another connection. In TLS 1.3 the
+        // What broke in the middle is a broken path; what could not be agreed on is no better over another connection. In TLS 1.3 the
         // asker learns what the source thinks of its certificate after its own part of the handshake.
-        let isBroken = error.kind == .failed || (isEstablished && error.kind != .refusedByPeer)
-        return .failed(isBroken ? .connectionLost(error.message) : .securityFailed(error))
+        return .failed(isEstablished && error.kind != .refusedByPeer ? .connectionLost(error.message) : .securityFailed(error))
     }
 
     private static func outcome(of transfer: Socket.Transfer) -> Outcome {

@@ -95,6 +95,7 @@ final class TCPServingConnection {
             parse()
         // A handshake may have something to say.
         case .wouldBlock: watch(stream.interest(sends: false))
+        case .failed(.securityFailed): close(forViolation: true)
         case .failed: close()
         }
     }

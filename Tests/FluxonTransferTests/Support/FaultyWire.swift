@@ -11,6 +11,8 @@ final class FaultyWire: @unchecked Sendable {
         case cut(afterBytes: Int)
         case silent(afterBytes: Int)
         case flip(byte: Int)
+        /// So many bytes in this time, and no more.
+        case slow(bytes: Int, every: Duration)
         /// None; what passes, both ways, is written down.
         case recorded(WireRecording)
     }
@@ -60,7 +62,7 @@ final class FaultyWire: @unchecked Sendable {
     }
 
     private static func pump(from: CInt, to: CInt, fault: Fault?) {
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        var buffer = [UInt8](repeating: 0, count: fault?.bytesPerPiece ?? 64 << 10)
         var carried = 0
         loop: while true {
             let count = recv(from, &buffer, buffer.count, 0)
@@ -70,6 +72,7 @@ final class FaultyWire: @unchecked Sendable {
             case .cut(let limit) where carried + count > limit: pass = limit - carried
             case .silent(let limit) where carried + count > limit: pass = limit - carried
             case .flip(let byte) where (carried..<carried + count).contains(byte): buffer[byte - carried] ^= 0x10
+            case .slow(_, let pause): _ = try? Kernel.waitReadable([], timeout: pause)
             case .recorded(let recording): recording.append(buffer[..<count])
             case .cut, .silent, .flip, nil: break
             }
@@ -89,6 +92,10 @@ final class FaultyWire: @unchecked Sendable {
 }
 
 extension FaultyWire.Fault {
+    fileprivate var bytesPerPiece: Int? {
+        if case .slow(let bytes, _) = self { bytes } else { nil }
+    }
+
     /// What of it concerns the direction to the source.
     fileprivate var ofRequests: Self? {
         if case .recorded = self { self } else { nil }

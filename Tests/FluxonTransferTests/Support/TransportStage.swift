@@ -145,9 +145,9 @@ actor TransportStage {
         try await read(try issue(source), range: 0..<UInt64(source.bytes.count), into: memory, at: address)
     }
 
-    /// A way to the source on which everything that passes is written down.
-    func address(recordedInto recording: WireRecording) throws -> String {
-        let wire = try FaultyWire(upstream: try listening(), fault: .recorded(recording))
+    /// A way to the source over TCP that only a wire can be.
+    func address(over fault: FaultyWire.Fault) throws -> String {
+        let wire = try FaultyWire(upstream: try listening(), fault: fault)
         wires.append(wire)
         return wire.address
     }
