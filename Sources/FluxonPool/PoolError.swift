@@ -25,3 +25,19 @@ package enum PoolError: Error, Equatable, Sendable {
     /// The kernel refused a call. Complete message.
     case system(String)
 }
+
+extension PoolError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .exhausted(let bytes): "no free run of \(bytes) bytes in the pool"
+        case .tooLarge(let bytes, let capacity): "a value of \(bytes) bytes does not fit a pool of \(capacity) bytes"
+        case .entriesExhausted(let limit): "all \(limit) entries of the pool are taken"
+        case .notYourExtent(let offset): "the extent at \(offset) is not live, or another process's"
+        case .lengthExceedsExtent(let length, let capacity): "\(length) bytes in an extent of \(capacity)"
+        case .alreadyPublished: "the key has a published entry already"
+        case .unknownProcess(let process): "process \(process) is not attached"
+        case .pinLimit(let limit): "one process may hold at most \(limit) values"
+        case .damaged(let message), .noRoom(let message), .inUse(let message), .system(let message): message
+        }
+    }
+}

@@ -52,6 +52,21 @@ import Testing
         #expect(text.contains("small: 3 B in") && text.hasSuffix("   a  \\0   b\n"), "\(text)")
     }
 
+    @Test("a key of bytes that are no text is that key, and not what its text would be")
+    func binaryKey() throws {
+        let script =
+            "k=$(printf '\\377\\1'); f=\(roles.folder)/fluxon; echo x | $f kv put \"$k\" >&2 && $f kv get \"$k\"; "
+            + "$f kv exists $(printf '\\376\\1'); $f kv exists $(printf '\\357\\277\\275\\1')"
+        let output = try File.open("\(roles.folder)/binary-key", .createNew)
+        let shell = try ChildProcess(
+            executable: "/bin/sh", arguments: ["-c", script], environment: ["PATH": "/usr/bin:/bin", "FLUXON_ATTACH": owner.path],
+            output: output)
+        _ = try Kernel.waitReadable([shell.process.descriptor.number], timeout: .seconds(60))
+        #expect(try shell.reap() == .exited(code: 3))
+        let text = try roles.text("\(roles.folder)/binary-key")
+        #expect(text.hasSuffix("x\nno\nno\n"), "\(text)")
+    }
+
     @Test("with --json alone the value is in the object: text where it is UTF-8, else base64")
     func inline() throws {
         try File.replace("\(roles.folder)/text", with: Array("grüß\n".utf8))

@@ -39,6 +39,43 @@ import Testing
         #expect(try run(role, []).ending == .exited(code: 64))
     }
 
+    @Test("an owner that no master takes says within seconds what it waits for")
+    func ownerAlone() throws {
+        func said(_ words: String, cluster: String, etcd: String) throws -> (isSaid: Bool, output: String) {
+            let file = "\(roles.folder)/alone.yaml"
+            let text = """
+                {cluster_name: \(cluster), instance_key: alone, etcd_endpoints: ["\(etcd)"], contribute_to_cluster_pool_size: 1MiB,
+                 shared_memory_path: \(roles.folder)/alone-pool, shared_file_path: \(roles.folder)/alone}
+                """
+            try File.replace(file, with: Array(text.utf8))
+            let owner = try start("owner", file)
+            let isSaid = try owner.wait { try owner.output.contains(words) }
+            try owner.child.process.signal(SIGTERM)
+            #expect(try owner.end() == .exited(code: 0))
+            return (isSaid, try owner.output)
+        }
+        let nobody = try said("no etcd answered", cluster: "two", etcd: "127.0.0.1:1")
+        #expect(nobody.isSaid && nobody.output.contains("correct etcd_endpoints"), "\(nobody.output)")
+
+        let port = try Kernel.freeLoopbackPort()
+        let file = "\(roles.folder)/master.yaml"
+        let metadata = "{listen: '127.0.0.1:\(port)', path: \(roles.folder)/metadata.sqlite}"
+        try File.replace(file, with: Array("{cluster_name: one, instance_key: m, embedded_metadata: \(metadata)}".utf8))
+        let master = try start("master", file)
+        let other = try said("no master leads the cluster 'two' in this etcd, only 'one'", cluster: "two", etcd: "127.0.0.1:\(port)")
+        #expect(other.isSaid && other.output.contains("cluster_name"), "\(other.output)")
+        try master.child.process.signal(SIGTERM)
+        #expect(try master.end() == .exited(code: 0))
+    }
+
+    private func start(_ role: String, _ file: String) throws -> Started {
+        let output = try File.open("\(file).output", .create)
+        try File.resize(output, to: 0)
+        let child = try ChildProcess(
+            executable: "\(StandInRoles.products)/fluxon-\(role)", arguments: ["--config", file], environment: [:], output: output)
+        return Started(child: child, outputPath: "\(file).output")
+    }
+
     @Test("fluxon dev runs the real roles: what one external puts the other gets, and Ctrl-C leaves nothing behind")
     func wholeCluster() throws {
         let work = "\(roles.folder)/work"

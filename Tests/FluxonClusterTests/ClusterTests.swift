@@ -134,4 +134,12 @@ import Testing
         #expect(cluster.owners[1].stop() == .exited(code: 0))
         #expect(cluster.master.stop() == .exited(code: 0))
     }
+
+    @Test("a master that is told to stop gives its leadership up: the next one does not wait for a lease to run out")
+    func gracefulHandOver() async throws {
+        let cluster = try TestCluster(owners: 1, metadata: .etcd)
+        #expect(cluster.master.stop() == .exited(code: 0))
+        try cluster.master.start()
+        #expect(!cluster.master.log.contains("another master leads") && !cluster.master.log.contains("authority not renewed"))
+    }
 }

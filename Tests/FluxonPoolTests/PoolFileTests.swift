@@ -102,6 +102,34 @@ import Testing
         #expect(PoolRoom.ControlGroup.cachedFileBytes("active_file 1\ntotal_active_file 40\ntotal_inactive_file 2") == 42)
         let usable = PoolRoom.usable(1 << 30)
         #expect(PoolGeometry(capacityBytes: usable, hashSeed: 0).initialBytes <= 1 << 30)
+        #expect(usable > 950 << 20, "the advice wastes little")
+        #expect(problem(11 << 30, limit: nil, used: 0)?.contains("to at most \(PoolRoom.usable(10 << 30)),") == true)
+        #expect("\(PoolError.noRoom("why"))" == "why", "a message of its own needs no case's name")
+    }
+
+    @Test("of nested groups the one with the least room counts, in cgroup v2 and v1, and in a container that sees its group as the root")
+    func nestedControlGroups() throws {
+        let folder = Folder()
+        let root = "\(folder.path)/cgroup"
+        func write(_ group: String, limit: String, used: Int, v2: Bool) throws {
+            try File.makeDirectories("\(root)/\(group)")
+            try File.replace("\(root)/\(group)/memory.\(v2 ? "max" : "limit_in_bytes")", with: Array("\(limit)\n".utf8))
+            try File.replace("\(root)/\(group)/memory.\(v2 ? "current" : "usage_in_bytes")", with: Array("\(used)\n".utf8))
+        }
+        func current(_ lines: String) throws -> PoolRoom.ControlGroup {
+            try File.replace("\(folder.path)/groups", with: Array(lines.utf8))
+            return .current(groups: "\(folder.path)/groups", root: root)
+        }
+        #expect(try current("0::/\n").limitBytes == nil)
+        try write("slice/owner", limit: "max", used: 10, v2: true)
+        try write("slice", limit: "1000", used: 900, v2: true)
+        try write(".", limit: "500", used: 100, v2: true)
+        #expect(try current("0::/slice/owner\n") == .init(limitBytes: 1000, usedBytes: 900))
+        #expect(try current("0::/elsewhere/unseen\n") == .init(limitBytes: 500, usedBytes: 100))
+        try write("memory", limit: "9223372036854771712", used: 5, v2: false)
+        try write("memory/audit", limit: "90", used: 5, v2: false)
+        #expect(try current("9:name=systemd:/\n4:cpu,memory:/audit\n0::/slice\n") == .init(limitBytes: 90, usedBytes: 5))
+        #expect(try current("4:memory:/\n").limitBytes == nil)
     }
 
     private static func pool(in folder: String) throws -> (pool: Pool, attested: Bool) {

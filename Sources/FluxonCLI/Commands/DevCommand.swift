@@ -67,6 +67,9 @@ struct DevCommand: ParsableCommand {
         let surroundings = try DevSurroundings(workdir: workdir)
         do {
             try serve(try plan(in: surroundings), free: surroundings.freeBytes)
+        } catch Supervisor.StartFailure.interrupted {
+            surroundings.cleanUp(keepWorkFolder: false)
+            throw CommandFailure.failed("interrupted before the cluster was ready")
         } catch {
             surroundings.cleanUp(keepWorkFolder: true)
             throw error
@@ -187,7 +190,6 @@ struct DevCommand: ParsableCommand {
         let member: DevPlan.Member
         let what: String
         switch error {
-        case Supervisor.StartFailure.interrupted: return CommandFailure.failed("interrupted before the cluster was ready")
         case Supervisor.StartFailure.ended(let ended, let ending):
             member = ended
             what = "\(ended.instanceKey) ended before it was ready (\(ending))"

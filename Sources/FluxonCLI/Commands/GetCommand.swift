@@ -26,7 +26,7 @@ struct GetCommand: AsyncParsableCommand {
     func run() async throws {
         let store = try await attach.connect(as: "fluxon kv get")
         let start = ContinuousClock.now
-        guard let value = try await store.get(key.key, timeout: attach.duration) else { throw noSuchKey(key.key) }
+        guard let value = try await store.get(key.bytes, timeout: attach.duration) else { throw noSuchKey(key.key) }
         let fetched = ContinuousClock.now - start
         if output == "-" {
             try print(value)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Fluxon
 import FluxonCore
+import FluxonSystem
 
 /// `fluxon kv`: values by key.
 struct KVCommand: ParsableCommand {
@@ -24,9 +25,17 @@ struct KeyArgument: ParsableArguments {
     var key: String
 
     func validate() throws {
-        do { _ = try Key(key) } catch {
-            throw ValidationError("a key has 1 to \(Limits.keyBytes) bytes, this one \(key.utf8.count)")
+        do { _ = try Key(bytes) } catch {
+            throw ValidationError("a key has 1 to \(Limits.keyBytes) bytes, this one \(bytes.count)")
         }
+    }
+
+    /// The key as it was typed. `key` is its text: what is not UTF-8 Swift replaces by U+FFFD, and that would be another key.
+    var bytes: [UInt8] {
+        guard key.contains("\u{FFFD}") else { return Array(key.utf8) }
+        let line = (try? File.readAll("/proc/self/cmdline", limit: 4 << 20)) ?? []
+        let typed = line.split(separator: 0, omittingEmptySubsequences: false)
+        return typed.first { String(decoding: $0, as: UTF8.self).utf8.elementsEqual(key.utf8) }.map { Array($0) } ?? Array(key.utf8)
     }
 }
 

@@ -27,14 +27,14 @@ struct PutCommand: AsyncParsableCommand {
         if let count = input.regularByteCount {
             bytes = count
             let progress = ProgressBar("put", total: count)
-            version = try await store.put(key.key, count: count, timeout: attach.duration) { memory in
+            version = try await store.put(key.bytes, count: count, timeout: attach.duration) { memory in
                 try input.read(into: &memory) { progress.advance(to: $0) }
             }
             progress.finish()
         } else {
             let content = try input.readAll()
             bytes = content.count
-            version = try await store.put(key.key, content, timeout: attach.duration)
+            version = try await store.put(key.bytes, content, timeout: attach.duration)
         }
         let speed = Speed(bytes: bytes, elapsed: ContinuousClock.now - start)
         answer(

@@ -10,7 +10,7 @@ struct RemoveCommand: AsyncParsableCommand {
 
     func run() async throws {
         let store = try await attach.connect(as: "fluxon kv rm")
-        guard try await store.remove(key.key) else { throw noSuchKey(key.key) }
+        guard try await store.remove(key.bytes) else { throw noSuchKey(key.key) }
         answer(attach.json, nil, [("key", .string(key.key)), ("removed", .bool(true))])
     }
 }
@@ -25,7 +25,7 @@ struct ExistsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let store = try await attach.connect(as: "fluxon kv exists")
-        let exists = try await store.exists(key.key)
+        let exists = try await store.exists(key.bytes)
         answer(attach.json, exists ? "yes" : "no", [("key", .string(key.key)), ("exists", .bool(exists))])
         if !exists { throw ExitCode(3) }
     }
@@ -41,7 +41,7 @@ struct SizeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let store = try await attach.connect(as: "fluxon kv size")
-        guard let bytes = try await store.size(key.key) else { throw noSuchKey(key.key) }
+        guard let bytes = try await store.size(key.bytes) else { throw noSuchKey(key.key) }
         answer(attach.json, "\(bytes)", [("key", .string(key.key)), ("bytes", .integer(Int64(bytes)))])
     }
 }

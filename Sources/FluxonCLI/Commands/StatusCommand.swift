@@ -28,8 +28,8 @@ struct StatusCommand: AsyncParsableCommand {
         }
     }
 
-    /// Whole numbers as numbers, all else as text.
+    /// Whole numbers and truth values as such, all else as text.
     private static func value(_ text: String) -> JSONValue {
-        UInt64(text).map { .unsigned($0) } ?? .string(text)
+        UInt64(text).map { .unsigned($0) } ?? Bool(text).map { .bool($0) } ?? .string(text)
     }
 }

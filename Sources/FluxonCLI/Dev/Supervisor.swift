@@ -95,6 +95,7 @@ final class Supervisor {
                 }
                 if try wait(at: isImpatient || left == .zero ? .seconds(1) : most(left)) { isImpatient = true }
             }
+            for process in group { try File.remove(process.notifications.path) }
         }
     }
 

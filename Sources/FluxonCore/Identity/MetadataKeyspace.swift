@@ -1,11 +1,15 @@
 /// Where a cluster's metadata lives in etcd: `/fluxon/{cluster_name}/…`. Nothing is written there per value.
 package struct MetadataKeyspace: Hashable, Sendable {
+    /// Of all clusters.
+    package static let root = "/fluxon/"
+    private static let leaderSuffix = "/master/leader"
+
     package let prefix: String
 
-    package init(clusterName: String) { prefix = "/fluxon/\(clusterName)/" }
+    package init(clusterName: String) { prefix = "\(Self.root)\(clusterName)/" }
 
     /// The master's election and address. Its `create_revision` is the term (CONSISTENCY G3).
-    package var leader: String { prefix + "master/leader" }
+    package var leader: String { prefix.dropLast() + Self.leaderSuffix }
     /// Every owner that may hold anything. Not leased: it must outlive a pause.
     package var roster: String { prefix + "roster/" }
     /// Every member that is connected now. Leased, for people and tools; no rule relies on it.
@@ -13,4 +17,11 @@ package struct MetadataKeyspace: Hashable, Sendable {
 
     package func rosterEntry(of owner: InstanceKey) -> String { roster + owner.name }
     package func presence(of member: InstanceKey) -> String { presence + member.name }
+
+    /// The clusters whose leader's key is among `keys`.
+    package static func clusters(leadIn keys: [String]) -> [String] {
+        keys.filter { $0.hasPrefix(root) && $0.hasSuffix(leaderSuffix) }.map {
+            String($0.dropFirst(root.count).dropLast(leaderSuffix.count))
+        }
+    }
 }

@@ -69,7 +69,7 @@ package actor LeaseActor {
                 if election.isOver(term: leadership.term, after: result) { return }
                 await routing.confirmedAuthority(sending: sent)
             } catch {
-                logger.warning("authority not renewed", metadata: ["fluxon.error": "\(error)"])
+                if !Task.isCancelled { logger.warning("authority not renewed", metadata: ["fluxon.error": "\(error)"]) }
             }
             try? await loop.sleep(until: sent.advanced(by: timing.renewalInterval))
         }
@@ -136,7 +136,12 @@ package actor LeaseActor {
 
     /// Gives the leadership up at once, so that the next master need not wait for the lease to run out.
     package func resign(_ leadership: Leadership) async {
-        _ = try? await etcd.transaction(election.resignation(term: leadership.term), timeout: .seconds(1))
+        let resignation = election.resignation(term: leadership.term)
+        // In a task of its own: that of a master which was told to stop is cancelled by now, and would send nothing.
+        let resigning = Task(executorPreference: loop.taskExecutor) { [etcd] in
+            _ = try? await etcd.transaction(resignation, timeout: .seconds(1))
+        }
+        await resigning.value
         await etcd.letGo(leadership.lease.id)
     }
 }

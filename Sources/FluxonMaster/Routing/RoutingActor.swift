@@ -111,7 +111,7 @@ package actor RoutingActor {
             if request.member.role != .owner { stream.send(JoinAnswer(term: table.term).encoded()) }
             logger.info(
                 "member joined",
-                metadata: ["fluxon.instance": "\(request.member.instanceKey)", "fluxon.role": "\(request.member.role.name)"])
+                metadata: ["fluxon.member": "\(request.member.instanceKey)", "fluxon.role": "\(request.member.role.name)"])
             scheduleTurnEnd()
         } catch {
             stream.finish(
@@ -227,8 +227,8 @@ package actor RoutingActor {
         switch note {
         case .sessionBegan(let session): logger.info("session began", metadata: ["fluxon.session": "\(session)"])
         case .sessionEnded(let session): logger.info("session ended", metadata: ["fluxon.session": "\(session)"])
-        case .bypassed(let owner): logger.warning("owner bypassed", metadata: ["fluxon.instance": "\(owner)"])
-        case .lost(let owner): logger.warning("owner lost", metadata: ["fluxon.instance": "\(owner)"])
+        case .bypassed(let owner): logger.warning("owner bypassed", metadata: ["fluxon.member": "\(owner)"])
+        case .lost(let owner): logger.warning("owner lost", metadata: ["fluxon.member": "\(owner)"])
         case .opened: logger.info("commits are open", metadata: ["fluxon.term": "\(term)"])
         case .completed: logger.info("inventory is complete", metadata: ["fluxon.term": "\(term)", "fluxon.keys": "\(keyCount)"])
         case .removed(let key, let version, let cause):
@@ -261,9 +261,11 @@ package actor RoutingActor {
     package func members() -> MembersAnswer {
         let now = loop.now
         let members = directory.all.map { entry in
-            MembersAnswer.Member(
+            // An external says nothing after it joined: its connection is its presence.
+            let silence = entry.description.role == .owner ? now.since(entry.lastHeard) : .zero
+            return MembersAnswer.Member(
                 description: entry.description, state: state(of: entry),
-                silentMilliseconds: UInt64(max(0, now.since(entry.lastHeard).clampedNanoseconds / 1_000_000)))
+                silentMilliseconds: UInt64(max(0, silence.clampedNanoseconds / 1_000_000)))
         }
         let own = MembersAnswer.Member(description: master, state: table == nil ? "standing by" : "leading", silentMilliseconds: 0)
         return MembersAnswer(clusterName: cluster, term: term, members: [own] + members)

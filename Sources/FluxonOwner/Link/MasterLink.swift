@@ -47,6 +47,7 @@ package final class MasterLink {
     /// The owners by their numbers, from the master's directory.
     package var owners: [OwnerID: MemberDescription] { directory.owners }
     package var isLinked: Bool { stream != nil }
+    package var hasLeader: Bool { leader != nil }
     package var leaderName: String { leader.map { "\($0)" } ?? "none" }
 
     /// The leader key changed; nil: there is none.

@@ -7,20 +7,24 @@ package import FluxonSystem
 /// between, or a pool that somebody removed by hand, costs the attestation (and then the master waits), and never makes a false one.
 package struct FencingAttestation: Sendable {
     private let path: String
-    /// What the folder said at the start.
+    private let instance: InstanceKey
+    /// What the folder said at the start about this owner: what it says of another, whose folder this was, attests nothing.
     package let previous: Generation?
 
-    /// Reads the line and removes it.
-    package init(folder: String) throws(SystemError) {
+    /// Reads the line.
+    package init(folder: String, instance: InstanceKey) {
         path = folder + "/generation"
-        try File.makeDirectories(folder)
+        self.instance = instance
         let bytes = (try? File.readAll(path, limit: Limits.attributeBytes)) ?? []
         let line = String(validating: bytes, as: UTF8.self).flatMap(AttributeLine.init(parsing:))
-        previous = line?["generation"].flatMap(UInt64.init).map(Generation.init)
-        if previous != nil { try File.remove(path) }
+        previous = line?["instance"] == instance.name ? line?["generation"].flatMap(UInt64.init).map(Generation.init) : nil
     }
 
+    /// To be called when the folder is this process's, before there is a new pool.
+    package func takeOut() throws(SystemError) { try File.remove(path) }
+
     package func record(_ generation: Generation) throws(SystemError) {
-        try File.replace(path, with: Array(AttributeLine([("generation", "\(generation)")]).text.utf8))
+        let line = AttributeLine([("generation", "\(generation)"), ("instance", instance.name)])
+        try File.replace(path, with: Array(line.text.utf8))
     }
 }

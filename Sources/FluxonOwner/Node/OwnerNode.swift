@@ -55,9 +55,28 @@ package final class OwnerNode: Service {
             group.addTask {
                 for await failure in failures { throw failure }
             }
+            group.addTask { try await self.tellOfSearch(LeaderSearch(etcd: etcd, clusterName: self.configuration.clusterName), pool) }
             group.addTask { try await gracefulShutdown() }
             defer { group.cancelAll() }
             try await group.next()
+        }
+    }
+
+    /// Says what this owner waits for, whenever it has no leader. Never returns by itself.
+    private func tellOfSearch(_ search: LeaderSearch, _ pool: PoolActor) async throws {
+        var told: (finding: LeaderSearch.Finding, at: BootInstant)?
+        while true {
+            try await pool.loop.sleep(for: LeaderSearch.patience)
+            guard await !pool.hasLeader else {
+                told = nil
+                continue
+            }
+            let finding = try await search.look()
+            if let told, told.finding == finding, pool.loop.now.since(told.at) < LeaderSearch.pause { continue }
+            told = (finding, pool.loop.now)
+            guard let advice = finding.advice(clusterName: search.clusterName) else { continue }
+            ServiceNotifier.status("waits: \(advice.problem)")
+            logger.warning("no master yet; trying on", metadata: ["fluxon.error": "\(advice.problem)", "fluxon.fix": "\(advice.remedy)"])
         }
     }
 

@@ -32,9 +32,11 @@ final class OwnerParts {
         self.logger = logger
         let life = UInt64.random(in: 1...UInt64.max)
         try File.makeDirectories(configuration.sharedFilePath)
-        attestation = try FencingAttestation(folder: configuration.sharedMemoryPath)
+        let attestation = FencingAttestation(folder: configuration.sharedMemoryPath, instance: configuration.instanceKey)
+        self.attestation = attestation
         let opened = try PoolFile.open(
-            folder: configuration.sharedMemoryPath, capacityBytes: configuration.poolBytes, hashSeed: UInt64.random(in: 0...UInt64.max))
+            folder: configuration.sharedMemoryPath, capacityBytes: configuration.poolBytes, hashSeed: UInt64.random(in: 0...UInt64.max),
+            willReplace: attestation.takeOut)
         epoch = opened.epoch
         let pool = try Pool(opened.storage, epoch: opened.epoch)
 

@@ -36,6 +36,8 @@ package actor PoolActor {
     /// The leader key changed.
     package func leaderChanged(to address: SocketAddress?) { parts?.link.leaderChanged(to: address) }
 
+    package var hasLeader: Bool { parts?.link.hasLeader ?? false }
+
     /// Ends the pool for its readers and closes everything.
     package func stop() {
         parts?.stop()

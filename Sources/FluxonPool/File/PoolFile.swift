@@ -19,12 +19,16 @@ package enum PoolFile {
     /// - Parameters:
     ///   - folder: `shared_memory_path`; made when missing.
     ///   - hashSeed: random, so that nobody can choose keys that collide.
+    ///   - willReplace: called when no other owner has the folder, before anything in it changes.
     /// - Throws: `.inUse` when a live owner has the folder, `.noRoom` with the numbers, `.system`.
-    package static func open(folder: String, capacityBytes: Int, hashSeed: UInt64, prefault: Bool = true) throws(PoolError) -> Opened {
+    package static func open(
+        folder: String, capacityBytes: Int, hashSeed: UInt64, prefault: Bool = true, willReplace: () throws -> Void = {}
+    ) throws(PoolError) -> Opened {
         do {
             try File.makeDirectories(folder)
             return try openPool(
-                folder: folder, geometry: PoolGeometry(capacityBytes: capacityBytes, hashSeed: hashSeed), prefault: prefault)
+                folder: folder, geometry: PoolGeometry(capacityBytes: capacityBytes, hashSeed: hashSeed), prefault: prefault,
+                willReplace: willReplace)
         } catch let error as PoolError {
             throw error
         } catch {
@@ -32,14 +36,16 @@ package enum PoolFile {
         }
     }
 
-    private static func openPool(folder: String, geometry: PoolGeometry, prefault: Bool) throws -> Opened {
+    private static func openPool(folder: String, geometry: PoolGeometry, prefault: Bool, willReplace: () throws -> Void) throws -> Opened {
         let path = "\(folder)/\(name)"
         var fenced: UInt64?
-        if let old = try existing(path) {
-            guard try old.tryLock() else {
-                throw PoolError.inUse(
-                    "\(path) belongs to a running owner: one owner per shared_memory_path; stop it, or configure another folder")
-            }
+        let old = try existing(path)
+        guard try old?.tryLock() != false else {
+            throw PoolError.inUse(
+                "\(path) belongs to a running owner: one owner per shared_memory_path; stop it, or configure another folder")
+        }
+        try willReplace()
+        if let old {
             fenced = fenceDeadPool(old)
             try File.remove(path)
         }

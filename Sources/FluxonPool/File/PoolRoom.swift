@@ -13,15 +13,24 @@ package enum PoolRoom {
             self.usedBytes = usedBytes
         }
 
-        /// Of the running process: the nearest cgroup v2 limit, or the v1 one; no limit when there is none to read.
-        package static func current() -> ControlGroup {
-            for (limit, used, details) in candidates() {
+        /// Of the running process: the limit with the least room, of its own group and of every one above it, in cgroup v2 and v1; no limit
+        /// when there is none to read.
+        ///
+        /// - Parameters: Where the process's groups and their folders are read; others than the kernel's in tests.
+        package static func current(groups: String = "/proc/self/cgroup", root: String = "/sys/fs/cgroup") -> ControlGroup {
+            var tightest = ControlGroup(limitBytes: nil, usedBytes: 0)
+            for (limit, used, details) in candidates(groups: groups, root: root) {
                 guard let text = read(limit), let bytes = Int(text), bytes < 1 << 60 else { continue }
                 let all = read(used).flatMap { Int($0) } ?? 0
-                return ControlGroup(limitBytes: bytes, usedBytes: max(all - cachedFileBytes(read(details) ?? ""), 0))
+                let group = ControlGroup(limitBytes: bytes, usedBytes: max(all - cachedFileBytes(read(details) ?? ""), 0))
+                if let least = tightest.freeBytes, least <= group.freeBytes ?? .max { continue }
+                tightest = group
             }
-            return ControlGroup(limitBytes: nil, usedBytes: 0)
+            return tightest
         }
+
+        /// Nil: as many as the machine has.
+        package var freeBytes: Int? { limitBytes.map { max($0 - usedBytes, 0) } }
 
         /// What `memory.stat` counts as cached files, which the kernel gives up for a pool. (A pool's own pages are not among them.)
         package static func cachedFileBytes(_ statistics: String) -> Int {
@@ -34,19 +43,26 @@ package enum PoolRoom {
             return value("active_file") + value("inactive_file")
         }
 
-        /// Files of a limit, its use and the use's parts, from the process's own group up to the root.
-        private static func candidates() -> [(String, String, String)] {
+        /// Files of a limit, its use and the use's parts, from the process's own groups up to the roots. A container sees its own group
+        /// as the root, whatever the path says.
+        private static func candidates(groups: String, root: String) -> [(String, String, String)] {
             var files: [(String, String, String)] = []
-            let line = read("/proc/self/cgroup")?.split(separator: "\n").first { $0.hasPrefix("0::") }
-            var path = line.map { String($0.dropFirst(3)) } ?? "/"
-            while true {
-                let folder = "/sys/fs/cgroup" + (path == "/" ? "" : path)
-                files.append(("\(folder)/memory.max", "\(folder)/memory.current", "\(folder)/memory.stat"))
-                guard path != "/", let slash = path.lastIndex(of: "/") else { break }
-                path = slash == path.startIndex ? "/" : String(path[..<slash])
+            for line in (read(groups) ?? "").split(separator: "\n") {
+                let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+                guard fields.count == 3 else { continue }
+                let isUnified = fields[1].isEmpty
+                guard isUnified || fields[1].split(separator: ",").contains("memory") else { continue }
+                var folders = fields[2].split(separator: "/")
+                while true {
+                    let folder = ([root] + (isUnified ? [] : ["memory"]) + folders.map(String.init)).joined(separator: "/") + "/memory."
+                    files.append(
+                        isUnified
+                            ? (folder + "max", folder + "current", folder + "stat")
+                            : (folder + "limit_in_bytes", folder + "usage_in_bytes", folder + "stat"))
+                    if folders.popLast() == nil { break }
+                }
             }
-            let old = "/sys/fs/cgroup/memory/memory"
-            return files + [("\(old).limit_in_bytes", "\(old).usage_in_bytes", "\(old).stat")]
+            return files
         }
 
         private static func read(_ path: String) -> String? {
@@ -64,9 +80,7 @@ package enum PoolRoom {
         guard neededBytes <= Int(clamping: space.free) else {
             return message(folder: folder, neededBytes: neededBytes, freeBytes: Int(clamping: space.free))
         }
-        guard let limit = cgroup.limitBytes else { return nil }
-        let free = max(limit - cgroup.usedBytes, 0)
-        guard neededBytes > free else { return nil }
+        guard let limit = cgroup.limitBytes, let free = cgroup.freeBytes, neededBytes > free else { return nil }
         return "a pool of \(neededBytes) bytes does not fit this container: its memory limit is \(limit) bytes, of which \(free) are free; "
             + "lower contribute_to_cluster_pool_size to at most \(usable(free)), or raise the container's memory limit"
     }
@@ -82,5 +96,5 @@ package enum PoolRoom {
     }
 
     /// The capacity whose pool, index and entries included, fits `free` bytes, in whole MiB.
-    package static func usable(_ free: Int) -> Int { (free / 104 * 100 >> 20) << 20 }
+    package static func usable(_ free: Int) -> Int { ((free / 104 * 100) >> 20) << 20 }
 }

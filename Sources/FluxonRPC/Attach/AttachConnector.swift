@@ -59,10 +59,10 @@ package final class AttachConnector {
                 throw SystemError("send the attach request", errno: 0, advice: "the socket's buffer is smaller than \(bytes.count) bytes")
             }
         } catch {
-            return finish(.failure(unreachable("\(error)", cause: error)))
+            return finish(.failure(unreachable("\(error)")))
         }
         timer = loop.schedule(after: timeout) { [self] in
-            finish(.failure(unreachable("no answer within \(timeout): it is stopped or overloaded", cause: nil)))
+            finish(.failure(unreachable("no answer within \(timeout): it is stopped or overloaded")))
         }
     }
 
@@ -72,8 +72,7 @@ package final class AttachConnector {
             while let wanted = try missingByteCount() {
                 guard let received = try Socket.receiveDescriptors(number, byteCount: wanted) else { return }
                 guard !received.bytes.isEmpty else {
-                    return finish(
-                        .failure(unreachable("it closed the connection without an answer: is it an owner or a sidecar?", cause: nil)))
+                    return finish(.failure(unreachable("it closed the connection without an answer: is it an owner or a sidecar?")))
                 }
                 bytes += received.bytes
                 if received.count > 0 { descriptors.append(received) }
@@ -109,8 +108,8 @@ package final class AttachConnector {
         finish(.success(attached))
     }
 
-    private func unreachable(_ why: String, cause: (any Error)?) -> FluxonError {
-        FluxonError(.connectionFailed, "attach to \(path): \(why)", cause: cause)
+    private func unreachable(_ why: String) -> FluxonError {
+        FluxonError(.connectionFailed, "attach to \(path): \(why)")
     }
 
     private func finish(_ result: Result<AttachedSocket, FluxonError>) {
