@@ -9,6 +9,10 @@ final class SimulatedClient {
     var store: SimulatedStore
     /// Versions that it saw last, for conditions.
     var seen: [Key: (version: Version, value: UInt64)] = [:]
+    /// Its last call ended after all faults were over.
+    var isSettled = false
+    /// Calls that succeeded after all faults were over.
+    var healthySuccesses = 0
 
     init(host: SimulatedHost) {
         self.host = host
@@ -59,11 +63,13 @@ struct History {
 extension Simulation {
     func startClient(_ host: SimulatedHost, _ number: Int) {
         let client = SimulatedClient(host: host)
+        clients.append(client)
         schedule(after: random.range(1...500) * Self.millisecond) { [unowned self] in act(client) }
     }
 
     private func actAgain(_ client: SimulatedClient) {
-        let pause = random.below(options.thinkMilliseconds * 2) + 1
+        // Little goes on at the end: it shows whether the cluster is well again.
+        let pause = random.below(options.thinkMilliseconds * 2 * (isCalm ? 20 : 1)) + 1
         schedule(after: pause * Self.millisecond) { [unowned self] in act(client) }
     }
 
@@ -116,6 +122,7 @@ extension Simulation {
 
     /// A thread may stop anywhere between the steps of P3, for any time.
     private func pause(_ body: @escaping () -> Void) {
+        guard !isCalm else { return body() }
         switch random.below(options.readerStops) {
         case 0: schedule(after: random.range(1...200) * Self.millisecond, body)
         case 1: schedule(after: random.range(200...12_000) * Self.millisecond, body)
@@ -134,8 +141,7 @@ extension Simulation {
         invariants.identity(key, version, content)
         client.seen[key] = (version, content)
         history.add(key, .read(content), start, now)
-        history.succeeded += 1
-        actAgain(client)
+        succeeded(client)
     }
 
     private func look(_ client: SimulatedClient, _ key: Key) { ask(client, key, .metadata, now) }
@@ -156,8 +162,7 @@ extension Simulation {
             case .absent:
                 trace.add(now, 5, start, 0, "\(host.instance) read \(key): absent, asked at \(Double(start) / 1e9)")
                 history.add(key, .read(nil), start, now)
-                history.succeeded += 1
-                actAgain(client)
+                succeeded(client)
             case .failed: failed(client)
             }
         }
@@ -172,7 +177,24 @@ extension Simulation {
 
     private func failed(_ client: SimulatedClient) {
         history.failed += 1
+        // Its call may have begun while the last fault was felt.
+        if isHealthDue, client.isSettled { invariants.fail("liveness: a call at \(client.host.instance) failed after all faults") }
+        client.isSettled = isHealthDue
         actAgain(client)
+    }
+
+    private func succeeded(_ client: SimulatedClient) {
+        history.succeeded += 1
+        if isHealthDue { client.healthySuccesses += 1 }
+        client.isSettled = isHealthDue
+        actAgain(client)
+    }
+
+    /// With nothing wrong for a while, everybody is served again.
+    func checkHealth() {
+        for client in clients where client.healthySuccesses == 0 {
+            invariants.fail("liveness: a client at \(client.host.instance) gets no answers long after the last fault")
+        }
     }
 
     // MARK: commits
@@ -226,7 +248,7 @@ extension Simulation {
             trace.add(now, 7, UInt64(number), version.sequence, "\(client.host.instance) committed \(key) = \(value ?? 0) in \(version)")
             if let value { client.seen[key] = (version, value) }
             _ = history.end(key, number, at: now)
-            history.succeeded += 1
+            succeeded(client)
         case .conditionFailed(let version):
             trace.add(
                 now, 8, UInt64(number), 0, "\(client.host.instance) condition on \(key) failed, met \(version.map { "\($0)" } ?? "absence")"
@@ -234,16 +256,15 @@ extension Simulation {
             let met = version.flatMap { invariants.value(key, $0) }
             if version != nil, met == nil { invariants.fail("I8: a condition met a version that was never completed") }
             _ = history.end(key, number, as: .read(met), at: now)
-            history.succeeded += 1
+            succeeded(client)
         case .failed(.deadlineExceeded):
             _ = history.forget(key, number)
-            history.failed += 1
+            failed(client)
         case .failed:
             trace.add(now, 9, UInt64(number), 0, "\(client.host.instance) does not know what became of \(key) = \(value ?? 0)")
             _ = history.end(key, number, at: nil)
-            history.failed += 1
+            failed(client)
         }
-        actAgain(client)
     }
 
     private func evict(_ host: SimulatedHost, _ key: Key) {

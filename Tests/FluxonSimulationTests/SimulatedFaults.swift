@@ -4,6 +4,7 @@ import FluxonCore
 extension Simulation {
     func scheduleFault() {
         schedule(after: random.range(100...options.faultMilliseconds * 2) * Self.millisecond) { [unowned self] in
+            guard !isCalm else { return }
             fault()
             scheduleFault()
         }

@@ -17,6 +17,7 @@ final class Simulation {
     /// Real time until which the metadata store answers nobody.
     var metadataAwayUntil: UInt64 = 0
     var hosts: [SimulatedHost] = []
+    var clients: [SimulatedClient] = []
     var masters: [SimulatedMaster] = []
     var connections: [UInt64: SimulatedConnection] = [:]
     var nextConnection: UInt64 = 1
@@ -41,10 +42,10 @@ final class Simulation {
         trace.isKept = options.keepsTrace
     }
 
-    /// Runs to the end of virtual time, then lets everything that is still open end, then judges.
+    /// Runs under faults, then without, when everything must come back, then judges.
     func run() -> [String] {
         build()
-        let end = UInt64(options.seconds) * Self.second
+        let end = UInt64(options.seconds + (options.hasFaults ? Self.recoverySeconds + Self.healthySeconds : 0)) * Self.second
         var second: UInt64 = 0
         var count = 0
         while let event = events.popMin(), event.at <= end, invariants.violations.isEmpty {
@@ -54,11 +55,21 @@ final class Simulation {
             if count > options.eventsPerSecond { invariants.fail("liveness: more than \(count) events in second \(second)") }
             event.body()
         }
+        if invariants.violations.isEmpty, isHealthDue { checkHealth() }
         checkHistories()
         // Events hold the simulation and the simulation holds them.
         events = []
         return invariants.violations
     }
+
+    /// Longer than any fault lasts, with an election, W₀ and a new generation behind it; then every call succeeds.
+    private static let recoverySeconds = 40
+    private static let healthySeconds = 16
+
+    /// No fault begins any more.
+    var isCalm: Bool { options.hasFaults && now >= UInt64(options.seconds) * Self.second }
+    /// Whatever went wrong is over.
+    var isHealthDue: Bool { options.hasFaults && now >= UInt64(options.seconds + Self.recoverySeconds) * Self.second }
 
     static let microsecond: UInt64 = 1_000
     static let millisecond: UInt64 = 1_000_000
@@ -82,9 +93,9 @@ final class Simulation {
         }
     }
 
-    /// Most messages are fast, some are not.
+    /// Most messages are fast, some are not; some are very late, which is a fault.
     func networkDelay() -> UInt64 {
-        switch random.below(100) {
+        switch random.below(isCalm ? 97 : 100) {
         case 0..<80: random.range(30...400) * Self.microsecond
         case 80..<97: random.range(400...10_000) * Self.microsecond
         case 97..<99: random.range(10...200) * Self.millisecond

@@ -27,7 +27,8 @@ package enum RoutingNote: Hashable, Sendable {
     case lost(InstanceKey)
     /// R8 holds: commits are completed from here on.
     case opened
-    /// R7: every owner has reported or is lost; what nobody reported is absent. The keys that exist, with `observesOperations`.
+    /// R7: every owner has reported or is lost; what nobody reported is absent. With `observesOperations`, the keys
+    /// that exist or have an operation under way.
     case completed(existing: [Key])
     /// An ordered removal that nobody asked for.
     case removed(Key, Version, RemovalCause)

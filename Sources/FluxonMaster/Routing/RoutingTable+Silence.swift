@@ -130,6 +130,9 @@ extension RoutingTable {
         wakeStalled(now: now)
     }
 
+    /// What exists, and what an operation removed or will put that is not exposed: in another term it may turn out otherwise.
+    private var keysNotAbsent: [Key] { Array(records.keys) + activities.filter { $0.value.operation != nil }.keys }
+
     /// R8, then R7.
     mutating func checkProgress(now: BootInstant) {
         if !isOpen, owners.allSatisfy({ $0.hasReported || $0.isOut(term: term) }) {
@@ -141,7 +144,7 @@ extension RoutingTable {
         if isOpen, !isComplete, owners.allSatisfy({ $0.hasReported || ($0.desired.state == .lost && $0.isWritten) }) {
             isComplete = true
             removals = []
-            note(.completed(existing: observesOperations ? Array(records.keys) : []))
+            note(.completed(existing: observesOperations ? keysNotAbsent : []))
             judgeAllClaims(now: now)
             wakeStalled(now: now)
         }
