@@ -1,0 +1,63 @@
+import FluxonCore
+import FluxonPool
+import FluxonRPC
+import FluxonSystem
+import FluxonTransfer
+import Logging
+import Testing
+
+@testable import FluxonOwner
+
+/// What an owner learns from its master beside frames.
+@Suite(.timeLimit(.minutes(1))) struct MasterLinkTests {
+    @Test("the directory's word that another owner's process is over reaches whoever holds tickets for it")
+    func peerEnded() async throws {
+        let loop = try EventLoop.started(name: "owner")
+        let (ended, sink) = AsyncStream.makeStream(of: Asker.self)
+        let stage = try await loop.perform { OnLoop(try LinkStage.make(loop) { sink.yield($0) }) }
+        for await asker in ended {
+            #expect(asker == Asker(instance: InstanceKey("other"), generation: Generation(7)))
+            break
+        }
+        try await loop.perform {
+            #expect(stage.value.link.owners[OwnerID(2)]?.incarnation == "8")
+            stage.value.link.close()
+            stage.value.master.close()
+        }
+        loop.stop()
+    }
+}
+
+/// A link, and a master that says how another owner came back as another process.
+private struct LinkStage {
+    let link: MasterLink
+    let master: RPCServer
+
+    static func make(_ loop: EventLoop, onPeerEnded: @escaping (Asker) -> Void) throws -> LinkStage {
+        let master = RPCServer(loop: loop)
+        var streams: [RPCStream] = []
+        master.handle("/fluxon.v1.Master/Link") { streams.append($0) }
+        master.handle("/fluxon.v1.Master/Directory") { stream in
+            streams.append(stream)
+            for life: UInt64 in [7, 8] { stream.send(directory(otherLife: life).encoded()) }
+        }
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let driver = ReplicaDriver(
+            loop: loop, pool: try Pool(PoolStorage.anonymous(capacityBytes: 1 << 20), epoch: 1),
+            configuration: ReplicaConfiguration(cluster: "c", instance: InstanceKey("owner"), life: 1), logger: logger)
+        let link = MasterLink(
+            loop: loop, cluster: "c", member: MemberDescription(role: .owner, instanceKey: InstanceKey("owner")), tls: nil,
+            driver: driver, logger: logger)
+        link.onPeerEnded = onPeerEnded
+        link.leaderChanged(to: try master.listen(.tcp(host: "127.0.0.1", port: 0)))
+        return LinkStage(link: link, master: master)
+    }
+
+    private static func directory(otherLife life: UInt64) -> MembersAnswer {
+        var other = MemberDescription(role: .owner, instanceKey: InstanceKey("other"))
+        other.incarnation = String(life, radix: 16)
+        other.ownerNumber = 2
+        return MembersAnswer(
+            clusterName: "c", term: 1, members: [MembersAnswer.Member(description: other, state: "in", silentMilliseconds: 0)])
+    }
+}
