@@ -6,12 +6,9 @@ package struct TransferLimits: Sendable, Hashable {
     /// Most bytes that one transfer moves in one turn of the loop. Default: 512 KiB, about 0.1 ms.
     package var bytesPerTurn = 512 << 10
     /// A reader of a big range is woken when this much waits for it. Default: 512 KiB. With a wake-up per packet (64 KiB), and
-    /// sends of 64 KiB, 16 MiB over loopback take twice as long: 0.29 s of a core per GB at the reader and 0.49 at the source, against
-    /// 0.19 and 0.26.
+    /// sends of a chunk each, 16 MiB over loopback take twice as long, 0.29 s of a core per GB at the reader and 0.49 at the source
+    /// instead of 0.19 and 0.26.
     package var bytesPerWake = 512 << 10
-    /// Most bytes that the source offers the kernel in one call. Default: 256 KiB: fewer and fuller packets than chunk by chunk, and
-    /// in the cache still when they are copied after their checksums.
-    package var bytesPerSend = 256 << 10
     /// Most connections to one peer; each carries one transfer at a time. Default: 8.
     package var connectionsPerPeer = 8
     /// Most transfers that wait for a connection to one peer. Default: 4096.

@@ -27,7 +27,7 @@ struct ResponseReceiver {
     init(length: Int, chunkBytes: Int, destination: Destination) {
         layout = ResponseLayout(length: length, chunkBytes: chunkBytes)
         self.destination = destination
-        chunksPerCall = max(1, Self.bytesPerCall / chunkBytes)
+        chunksPerCall = Self.bytesPerCall / chunkBytes + 1
         control = ControlBytes(trailers: min(chunksPerCall, layout.chunkCount) + 1)
     }
 
@@ -38,6 +38,9 @@ struct ResponseReceiver {
     }
 
     mutating func receive(from stream: BulkStream, budget: Int) -> Outcome {
+        // A few bytes more are cheaper than another turn.
+        let rest = layout.totalBytes - position
+        let budget = rest <= budget + layout.chunkBytes ? rest : budget
         var moved = 0
         while moved < budget {
             let asked = gather(atMost: budget - moved)

@@ -1,4 +1,4 @@
-/// Gives one response to a socket: the checksum of a chunk is taken just before the kernel copies the chunk, while it is in the cache.
+/// Gives one response to a socket: the checksums of what one call moves are taken just before the kernel copies it, in the cache still.
 final class ResponseSender {
     enum Outcome {
         /// Bytes went; there is room for more, or was a moment ago.
@@ -12,7 +12,7 @@ final class ResponseSender {
     let ticket: Ticket?
     private let layout: ResponseLayout
     private let source: UnsafeRawBufferPointer
-    /// What one system call moves.
+    /// What one system call moves: all of a turn. Each call ends with a packet that is pushed out, however short.
     private let chunksPerCall: Int
     private let control: ControlBytes
     private var position = 0
@@ -25,7 +25,7 @@ final class ResponseSender {
         source = bytes.bytes
         layout = ResponseLayout(length: source.count, chunkBytes: chunkBytes)
         self.ticket = ticket
-        chunksPerCall = max(1, limits.bytesPerSend / chunkBytes)
+        chunksPerCall = max(1, limits.bytesPerTurn / chunkBytes)
         control = ControlBytes(trailers: chunksPerCall + 1)
         control.setHead(ResponseHead(status: .ok, length: UInt64(source.count)).encoded())
     }
