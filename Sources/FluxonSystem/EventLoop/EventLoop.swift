@@ -28,19 +28,13 @@ package final class EventLoop: @unchecked Sendable {
     private let baton = Mutex(())
     /// Whether the thread is between its start and its end: only then may the baton be borrowed.
     private var isRunning = false
-    private var slots: [Slot] = []
-    private var freeSlots: [Int] = []
+    private var handlers = HandlerTable()
     private var timers = TimerHeap()
     /// What the timer descriptor is set to; later than needed never, earlier possibly.
     private var armedDeadline: BootInstant?
     private var turnEnd: [() -> Void] = []
     private var afterFlushes: [() -> Void] = []
     private var nextTurn: [() -> Void] = []
-
-    private struct Slot {
-        var generation: UInt32
-        var handler: ((Readiness) -> Void)?
-    }
 
     private static let wakeTag = UInt64.max
     private static let timerTag = UInt64.max - 1
@@ -171,21 +165,9 @@ package final class EventLoop: @unchecked Sendable {
         _ descriptor: CInt, _ interest: Interest, handler: @escaping (Readiness) -> Void
     ) throws(SystemError) -> Registration {
         checkCurrent()
-        let index: Int
-        if let free = freeSlots.popLast() {
-            index = free
-        } else {
-            slots.append(Slot(generation: 0, handler: nil))
-            index = slots.count - 1
-        }
-        slots[index].generation &+= 1
-        slots[index].handler = handler
-        let tag = UInt64(slots[index].generation & 0x7fff_ffff) << 32 | UInt64(index)
+        let tag = handlers.add(handler)
         let result = cfluxon_epoll_add(epoll.number, descriptor, interest.rawValue, tag)
-        if result < 0 {
-            slots[index].handler = nil
-            freeSlots.append(index)
-        }
+        if result < 0 { handlers.remove(tag) }
         _ = try checked(result, "watch the descriptor \(descriptor)")
         return Registration(descriptor: descriptor, interest: interest, tag: tag, loop: self)
     }
@@ -197,10 +179,8 @@ package final class EventLoop: @unchecked Sendable {
 
     func removeRegistration(descriptor: CInt, tag: UInt64) {
         checkCurrent()
-        guard let index = slotIndex(of: tag), slots[index].handler != nil else { return }
+        guard handlers.remove(tag) else { return }
         _ = cfluxon_epoll_remove(epoll.number, descriptor)
-        slots[index].handler = nil
-        freeSlots.append(index)
     }
 
     func removeTimer(_ timer: LoopTimer) {
@@ -209,12 +189,6 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     private func checkCurrent() { precondition(isCurrent, "called off the loop \(name)") }
-
-    private func slotIndex(of tag: UInt64) -> Int? {
-        let index = Int(truncatingIfNeeded: tag & 0xffff_ffff)
-        guard slots.indices.contains(index), UInt64(slots[index].generation & 0x7fff_ffff) == tag >> 32 else { return nil }
-        return index
-    }
 
     // MARK: The thread
 
@@ -252,7 +226,7 @@ package final class EventLoop: @unchecked Sendable {
         isRunning = false
         queue.setOwner(0)
         // Handlers may hold what holds the loop.
-        slots = []
+        handlers = HandlerTable()
         timers.removeAll()
         turnEnd = []
         afterFlushes = []
@@ -274,9 +248,7 @@ package final class EventLoop: @unchecked Sendable {
         switch event.tag {
         case Self.wakeTag: break
         case Self.timerTag: armedDeadline = nil
-        default:
-            guard let index = slotIndex(of: event.tag), let handler = slots[index].handler else { return }
-            handler(Readiness(rawValue: event.events))
+        default: handlers.handler(of: event.tag)?(Readiness(rawValue: event.events))
         }
     }
 
@@ -342,29 +314,5 @@ package final class EventLoop: @unchecked Sendable {
         case .task(let job): job.runSynchronously(on: taskExecutor.asUnownedTaskExecutor())
         case .closure(let body): body()
         }
-    }
-}
-
-/// One `sleep`. On the loop only.
-private final class Sleeper: @unchecked Sendable {
-    // SAFETY: both methods are called on the loop alone.
-    private var continuation: CheckedContinuation<Void, any Error>?
-    private var timer: LoopTimer?
-    private var isCancelled = false
-
-    func start(_ continuation: CheckedContinuation<Void, any Error>, deadline: BootInstant, on loop: EventLoop) {
-        if isCancelled { return continuation.resume(throwing: CancellationError()) }
-        self.continuation = continuation
-        timer = loop.schedule(at: deadline) {
-            self.continuation?.resume()
-            self.continuation = nil
-        }
-    }
-
-    func cancel() {
-        isCancelled = true
-        timer?.cancel()
-        continuation?.resume(throwing: CancellationError())
-        continuation = nil
     }
 }
