@@ -26,10 +26,10 @@ struct ControlClient: ~Copyable {
     }
 
     func members() async throws -> MembersAnswer {
-        try MembersAnswer(decoding: await client.unary("/fluxon.v1.Control/Members", [], deadline: timeout))
+        try MembersAnswer(decoding: await client.unary(MethodPath.controlMembers, [], deadline: timeout))
     }
 
     func status() async throws -> StatusAnswer {
-        try StatusAnswer(decoding: await client.unary("/fluxon.v1.Control/Status", [], deadline: timeout))
+        try StatusAnswer(decoding: await client.unary(MethodPath.controlStatus, [], deadline: timeout))
     }
 }

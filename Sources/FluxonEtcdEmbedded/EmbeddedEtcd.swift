@@ -65,8 +65,8 @@ package actor EmbeddedEtcd {
         self.server = server
         methods = service.methods
         for (path, method) in methods { serveUnary(path, method) }
-        server.handle("/etcdserverpb.Lease/LeaseKeepAlive") { self.serveKeepAlive($0) }
-        server.handle("/etcdserverpb.Watch/Watch") { self.serveWatch($0) }
+        server.handle(EtcdMethod.leaseKeepAlive) { self.serveKeepAlive($0) }
+        server.handle(EtcdMethod.watch) { self.serveWatch($0) }
         armLeaseTimer()
         return try server.listen(address)
     }

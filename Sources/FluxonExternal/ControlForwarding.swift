@@ -12,7 +12,7 @@ final class ControlForwarding {
     init(loop: EventLoop, server: RPCServer, location: @escaping () throws -> String) {
         self.loop = loop
         self.location = location
-        for path in ["/fluxon.v1.Control/Members", "/fluxon.v1.Control/Status"] {
+        for path in [MethodPath.controlMembers, MethodPath.controlStatus] {
             server.handle(path) { [weak self] stream in self?.forward(stream) }
         }
     }

@@ -18,10 +18,8 @@ final class Membership {
     private var client: RPCClient?
     private var stream: RPCStream?
     private var retry: LoopTimer?
-    private var refusedSince: BootInstant?
+    private var patience = RefusalPatience()
 
-    /// A master may need this long to see that the last process of this name is dead.
-    private static let refusalPatience = Duration.seconds(8)
     private static let pause = Duration.milliseconds(200)
 
     /// - Parameters:
@@ -42,7 +40,7 @@ final class Membership {
     func join() {
         guard let path = try? location() else { return rejoin() }
         let client = RPCClient(loop: loop, target: .unix(path))
-        let stream = client.openWithoutDeadline("/fluxon.v1.Master/Presence")
+        let stream = client.openWithoutDeadline(MethodPath.masterPresence)
         self.client = client
         self.stream = stream
         stream.onMessage = { [weak self] bytes in self?.joined(bytes) }
@@ -61,7 +59,7 @@ final class Membership {
 
     private func joined(_ bytes: [UInt8]) {
         guard let answer = try? JoinAnswer(decoding: bytes) else { return }
-        refusedSince = nil
+        patience.accepted()
         logger.info("joined the cluster", metadata: ["fluxon.term": "\(answer.term)"])
     }
 
@@ -69,10 +67,7 @@ final class Membership {
         leave()
         switch status.code {
         case .failedPrecondition: return onFatal(FluxonError(.clusterMismatch, status.message))
-        case .alreadyExists:
-            let since = refusedSince ?? loop.now
-            refusedSince = since
-            guard loop.now.since(since) < Self.refusalPatience else { return onFatal(FluxonError(.alreadyInUse, status.message)) }
+        case .alreadyExists where patience.isOver(refusedAt: loop.now): return onFatal(FluxonError(.alreadyInUse, status.message))
         default: break
         }
         rejoin()

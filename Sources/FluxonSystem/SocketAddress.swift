@@ -22,54 +22,27 @@ package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// An address as an operator writes it: `unix:/path`, `/path`, `host:port`, `[::1]:port`, `http://host:port`, `https://host:port`.
-package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
-    package var address: SocketAddress
-    /// Whether the operator asked for TLS (`https://`).
-    package var usesTLS: Bool
-
-    package init(_ address: SocketAddress, usesTLS: Bool = false) {
-        self.address = address
-        self.usesTLS = usesTLS
-    }
-
-    /// Parses an operator's text. The error says which forms there are.
+extension SocketAddress {
+    /// Reads what `description` writes: `unix:/path`, `host:port`, `[::1]:port`; a path with its slash means the same as `unix:`. The
+    /// form in which members announce themselves; what an operator writes, with `http://` or `https://`, is a `NetworkEndpoint`.
+    ///
+    /// - Throws: an error that says which forms there are.
     package init(parsing text: String) throws(SystemError) {
-        var rest = Substring(text)
-        var scheme = ""
-        for known in ["https://", "http://", "unix://", "unix:"] where rest.hasPrefix(known) {
-            scheme = known
-            rest = rest.dropFirst(known.count)
-            break
-        }
-        usesTLS = scheme == "https://"
-        if scheme.hasPrefix("unix") || rest.hasPrefix("/") {
-            guard !rest.isEmpty, rest.utf8.count <= Limits.socketPathBytes else {
-                throw Self.refused(text, "a socket path has 1 to \(Limits.socketPathBytes) bytes, this one \(rest.utf8.count)")
+        if text.hasPrefix("unix:") || text.hasPrefix("/") {
+            let path = text.hasPrefix("/") ? Substring(text) : text.dropFirst("unix:".count)
+            guard !path.isEmpty, path.utf8.count <= Limits.socketPathBytes else {
+                throw Self.refused(text, "a socket path has 1 to \(Limits.socketPathBytes) bytes, this one \(path.utf8.count)")
             }
-            address = .unix(String(rest))
+            self = .unix(String(path))
             return
         }
-        if rest.hasSuffix("/") { rest = rest.dropLast() }
-        guard let colon = rest.lastIndex(of: ":"), let port = UInt16(rest[rest.index(after: colon)...]) else {
-            throw Self.refused(text, "it needs a port from 0 to 65535 after the last ':'")
+        guard let endpoint = NetworkEndpoint(text), !text.contains("/") else {
+            throw Self.refused(text, "it needs a host and a port from 0 to 65535")
         }
-        var host = rest[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        guard !host.isEmpty, !host.contains("/"), !host.contains("[") else { throw Self.refused(text, "it needs a host before the port") }
-        address = .tcp(host: String(host), port: port)
-    }
-
-    package var description: String {
-        switch address {
-        case .unix: "\(address)"
-        case .tcp: (usesTLS ? "https://" : "http://") + "\(address)"
-        }
+        self = .tcp(host: endpoint.host, port: endpoint.port)
     }
 
     private static func refused(_ text: String, _ why: String) -> SystemError {
-        SystemError(
-            "read the address '\(text)'", errno: 0,
-            advice: "\(why); write host:port, http://host:port, https://host:port or unix:/path")
+        SystemError("read the address '\(text)'", errno: 0, advice: "\(why); write host:port, [address]:port or unix:/path")
     }
 }

@@ -37,8 +37,8 @@ final class ServedOwner: @unchecked Sendable {
             let server = RPCServer(loop: loop)
             let identity = LocalIdentity(clusterName: "demo", owner: InstanceKey("owner-1"), generation: Generation(1))
             let service = LocalService(loop: loop, server: server, pool: pool, backend: backend, identity: identity)
-            server.unaryNow("/fluxon.v1.Control/Members") { _, _ throws(RPCError) in Self.members.encoded() }
-            server.unaryNow("/fluxon.v1.Control/Status") { _, _ throws(RPCError) in
+            server.unaryNow(MethodPath.controlMembers) { _, _ throws(RPCError) in Self.members.encoded() }
+            server.unaryNow(MethodPath.controlStatus) { _, _ throws(RPCError) in
                 let figures = [StatusAnswer.Figure("keys", "12"), StatusAnswer.Figure("validity", "2.9 s")]
                 return StatusAnswer(sections: [StatusAnswer.Section(title: "owner owner-1", figures: figures)]).encoded()
             }

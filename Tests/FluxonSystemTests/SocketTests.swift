@@ -4,22 +4,27 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct SocketTests {
     @Test(
-        "an operator's address is read in every documented form",
+        "an address is read in every form that members write",
         arguments: [
-            ("127.0.0.1:2379", Endpoint(.tcp(host: "127.0.0.1", port: 2379))),
-            ("http://etcd.example:2379", Endpoint(.tcp(host: "etcd.example", port: 2379))),
-            ("http://etcd.example:2379/", Endpoint(.tcp(host: "etcd.example", port: 2379))),
-            ("https://[::1]:2379", Endpoint(.tcp(host: "::1", port: 2379), usesTLS: true)),
-            ("unix:/run/fluxon.sock", Endpoint(.unix("/run/fluxon.sock"))),
-            ("/run/fluxon.sock", Endpoint(.unix("/run/fluxon.sock"))),
+            ("127.0.0.1:2379", SocketAddress.tcp(host: "127.0.0.1", port: 2379)),
+            ("owner.example:0", .tcp(host: "owner.example", port: 0)),
+            ("[::1]:2379", .tcp(host: "::1", port: 2379)),
+            ("unix:/run/fluxon.sock", .unix("/run/fluxon.sock")),
+            ("/run/fluxon.sock", .unix("/run/fluxon.sock")),
         ])
-    func parse(text: String, expected: Endpoint) throws { #expect(try Endpoint(parsing: text) == expected) }
+    func parse(text: String, expected: SocketAddress) throws {
+        #expect(try SocketAddress(parsing: text) == expected)
+        #expect(try SocketAddress(parsing: expected.description) == expected)
+    }
 
     @Test(
         "a wrong address is refused with the forms that there are",
-        arguments: ["", "localhost", ":80", "host:70000", "host:-1", "unix:", "/" + String(repeating: "x", count: 107), "http://a/b:1"])
+        arguments: [
+            "", "localhost", ":80", "host:70000", "host:-1", "unix:", "/" + String(repeating: "x", count: 107), "http://a/b:1",
+            "https://host:80", "host:80/",
+        ])
     func refuse(text: String) {
-        let error = #expect(throws: SystemError.self) { try Endpoint(parsing: text) }
+        let error = #expect(throws: SystemError.self) { try SocketAddress(parsing: text) }
         #expect(error?.description.contains("unix:/path") == true)
     }
 

@@ -10,7 +10,7 @@ import Glibc
             puts("usage: fluxon-test-etcd FILE HOST:PORT")
             exit(64)
         }
-        let (server, address) = try await EmbeddedEtcd.start(path: arguments[1], listen: try Endpoint(parsing: arguments[2]).address)
+        let (server, address) = try await EmbeddedEtcd.start(path: arguments[1], listen: try SocketAddress(parsing: arguments[2]))
         puts("\(address)")
         fflush(nil)
         // So that it never outlives the test that started it.

@@ -15,6 +15,14 @@ import Testing
         await expect(.invalidArgument) { try await Store.connect(to: "/tmp/" + String(repeating: "x", count: 120)) }
     }
 
+    @Test("an error says what was tried, and its cause once")
+    func wording() async throws {
+        let path = "/tmp/fluxon-nobody-\(getpid()).sock"
+        let text = await fluxonError { try await Store.connect(to: path) }.map { "\($0)" } ?? ""
+        #expect(text.hasPrefix("attach to \(path): "))
+        #expect(text.split(separator: "No such file or directory").count == 2, "\(text)")
+    }
+
     @Test("another cluster's owner is refused by name")
     func otherCluster() async throws {
         let owner = try await LocalOwner()

@@ -25,7 +25,7 @@ final class LocalStream {
         self.loop = loop
         sidecar = isForwarded ? socket.takeSocket() : nil
         client = RPCClient(loop: loop, adopting: first, name: "owner \(socket.answer.ownerName)")
-        stream = client.openWithoutDeadline("/fluxon.v1.Local/Session", waitsForConnection: true)
+        stream = client.openWithoutDeadline(MethodPath.localSession, waitsForConnection: true)
     }
 
     func start(

@@ -104,7 +104,7 @@ extension EtcdClient {
         request.name = credentials.user
         request.password = credentials.password
         let message: [UInt8] = (try? request.serializedBytes()) ?? []
-        endpoint.unary("/etcdserverpb.Auth/Authenticate", message, token: nil, timeout: timeout) { result in
+        endpoint.unary(EtcdMethod.authenticate, message, token: nil, timeout: timeout) { result in
             let outcome = result.flatMap { bytes in
                 Result { try WireAuthenticateResponse(serializedBytes: bytes).token }
                     .mapError { AttemptFailure(code: 13, message: "no token: \($0)", mayHaveTakenEffect: false) }

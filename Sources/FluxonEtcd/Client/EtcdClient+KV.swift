@@ -4,7 +4,7 @@ private import FoundationEssentials
 /// Keys, values and transactions. `timeout` nil = that of the options.
 extension EtcdClient {
     package func range(_ range: EtcdRange, timeout: Duration? = nil) async throws(EtcdError) -> EtcdRangeResult {
-        let response: WireRangeResponse = try await call("/etcdserverpb.KV/Range", range.wire, isRepeatable: true, timeout: timeout)
+        let response: WireRangeResponse = try await call(EtcdMethod.range, range.wire, isRepeatable: true, timeout: timeout)
         return EtcdRangeResult(response)
     }
 
@@ -28,7 +28,7 @@ extension EtcdClient {
         request.value = Data(value)
         request.lease = lease
         request.prevKv = true
-        let response: WirePutResponse = try await call("/etcdserverpb.KV/Put", request, isRepeatable: false, timeout: timeout)
+        let response: WirePutResponse = try await call(EtcdMethod.put, request, isRepeatable: false, timeout: timeout)
         return (response.header.revision, response.hasPrevKv ? EtcdKeyValue(response.prevKv) : nil)
     }
 
@@ -45,7 +45,7 @@ extension EtcdClient {
         _ keys: EtcdKeyRange, timeout: Duration? = nil
     ) async throws(EtcdError) -> (revision: Int64, deleted: [EtcdKeyValue]) {
         let response: WireDeleteRangeResponse = try await call(
-            "/etcdserverpb.KV/DeleteRange", keys.wireDelete(previous: true), isRepeatable: false, timeout: timeout)
+            EtcdMethod.deleteRange, keys.wireDelete(previous: true), isRepeatable: false, timeout: timeout)
         return (response.header.revision, response.prevKvs.map { EtcdKeyValue($0) })
     }
 
@@ -54,7 +54,7 @@ extension EtcdClient {
         _ transaction: EtcdTransaction, timeout: Duration? = nil
     ) async throws(EtcdError) -> EtcdTransactionResult {
         let response: WireTxnResponse = try await call(
-            "/etcdserverpb.KV/Txn", transaction.wire, isRepeatable: transaction.isReadOnly, timeout: timeout)
+            EtcdMethod.transaction, transaction.wire, isRepeatable: transaction.isReadOnly, timeout: timeout)
         return EtcdTransactionResult(response)
     }
 
@@ -63,13 +63,13 @@ extension EtcdClient {
         var request = WireCompactionRequest()
         request.revision = revision
         request.physical = true
-        let _: WireCompactionResponse = try await call("/etcdserverpb.KV/Compact", request, isRepeatable: false, timeout: timeout)
+        let _: WireCompactionResponse = try await call(EtcdMethod.compact, request, isRepeatable: false, timeout: timeout)
     }
 
     /// Whether an etcd answers, and which.
     package func status(timeout: Duration? = nil) async throws(EtcdError) -> EtcdStatus {
         let response: WireStatusResponse = try await call(
-            "/etcdserverpb.Maintenance/Status", WireStatusRequest(), isRepeatable: true, timeout: timeout)
+            EtcdMethod.status, WireStatusRequest(), isRepeatable: true, timeout: timeout)
         return EtcdStatus(
             version: response.version, byteCount: response.dbSize, revision: response.header.revision, hasLeader: response.leader != 0)
     }

@@ -52,7 +52,7 @@ extension EtcdClient {
         request.id = id
         // A grant without an id may be repeated: a lease that nobody knows of runs out.
         let response: WireLeaseGrantResponse = try await call(
-            "/etcdserverpb.Lease/LeaseGrant", request, isRepeatable: id == 0, timeout: timeout)
+            EtcdMethod.leaseGrant, request, isRepeatable: id == 0, timeout: timeout)
         return EtcdLease(id: response.id, ttl: .seconds(response.ttl))
     }
 
@@ -61,7 +61,7 @@ extension EtcdClient {
         letGo(lease)
         var request = WireLeaseRevokeRequest()
         request.id = lease
-        let _: WireLeaseRevokeResponse = try await call("/etcdserverpb.Lease/LeaseRevoke", request, isRepeatable: true, timeout: timeout)
+        let _: WireLeaseRevokeResponse = try await call(EtcdMethod.leaseRevoke, request, isRepeatable: true, timeout: timeout)
     }
 
     /// Stops keeping the lease alive: it runs out by itself.
@@ -88,13 +88,13 @@ extension EtcdClient {
         request.id = lease
         request.keys = true
         let response: WireLeaseTimeToLiveResponse = try await call(
-            "/etcdserverpb.Lease/LeaseTimeToLive", request, isRepeatable: true, timeout: timeout)
+            EtcdMethod.leaseTimeToLive, request, isRepeatable: true, timeout: timeout)
         return response.ttl < 0 ? nil : (response.ttl, response.grantedTtl, response.keys.map { Array($0) })
     }
 
     package func leaseIDs(timeout: Duration? = nil) async throws(EtcdError) -> [Int64] {
         let response: WireLeaseLeasesResponse = try await call(
-            "/etcdserverpb.Lease/LeaseLeases", WireLeaseLeasesRequest(), isRepeatable: true, timeout: timeout)
+            EtcdMethod.leaseLeases, WireLeaseLeasesRequest(), isRepeatable: true, timeout: timeout)
         return response.leases.map(\.id)
     }
 
@@ -132,7 +132,7 @@ extension EtcdClient {
     /// Keep-alives need no token: whoever knows the id may prolong.
     private func open(_ driver: LeaseDriver) {
         guard let endpoint = try? currentEndpoint() else { return }
-        let stream = endpoint.open("/etcdserverpb.Lease/LeaseKeepAlive", token: token, timeout: nil)
+        let stream = endpoint.open(EtcdMethod.leaseKeepAlive, token: token, timeout: nil)
         driver.stream = stream
         driver.endpoint = endpoint
         stream.onMessage = { [weak stream] message in

@@ -40,7 +40,6 @@ final class WatchDriver {
 }
 
 extension EtcdClient {
-    private static let watchMethod = "/etcdserverpb.Watch/Watch"
     private static let longestWatchPause = Duration.seconds(1)
 
     /// Watches keys from a revision on, over interruptions.
@@ -78,7 +77,7 @@ extension EtcdClient {
 
     private func start(_ driver: WatchDriver, at endpoint: EtcdEndpoint) {
         guard let request: [UInt8] = try? driver.cursor.request().serializedBytes() else { return }
-        let stream = endpoint.open(Self.watchMethod, token: token, timeout: nil)
+        let stream = endpoint.open(EtcdMethod.watch, token: token, timeout: nil)
         driver.stream = stream
         stream.onMessage = { [weak stream] message in
             guard driver.stream === stream, self.isLive(driver) else { return }
@@ -116,7 +115,7 @@ extension EtcdClient {
                 return reopenLater(driver, leaving: nil)
             }
             end(driver)
-            driver.onEvent(.failed(.status(code: 7, message: reason, method: Self.watchMethod, endpoint: endpoint.name)))
+            driver.onEvent(.failed(.status(code: 7, message: reason, method: EtcdMethod.watch, endpoint: endpoint.name)))
         }
     }
 

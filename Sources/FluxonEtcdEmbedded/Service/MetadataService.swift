@@ -38,17 +38,17 @@ final class MetadataService {
     /// The unary methods by their paths.
     var methods: [String: ([UInt8], @escaping Answer) -> Void] {
         [
-            "/etcdserverpb.KV/Range": method { service, request in try service.store.range(request) },
-            "/etcdserverpb.KV/Put": method { service, request in try service.store.put(request) },
-            "/etcdserverpb.KV/DeleteRange": method { service, request in try service.store.deleteRange(request) },
-            "/etcdserverpb.KV/Txn": method { service, request in try service.store.transaction(request) },
-            "/etcdserverpb.KV/Compact": method { service, request in try service.compact(request) },
-            "/etcdserverpb.Lease/LeaseGrant": method { service, request in try service.grant(request) },
-            "/etcdserverpb.Lease/LeaseRevoke": method { service, request in try service.revoke(request) },
-            "/etcdserverpb.Lease/LeaseTimeToLive": method { service, request in try service.timeToLive(request) },
-            "/etcdserverpb.Lease/LeaseLeases": method { service, request in service.listLeases(request) },
-            "/etcdserverpb.Maintenance/Status": method { service, request in service.status(request) },
-            "/etcdserverpb.Auth/Authenticate": method { service, request in try service.authenticate(request) },
+            EtcdMethod.range: method { service, request in try service.store.range(request) },
+            EtcdMethod.put: method { service, request in try service.store.put(request) },
+            EtcdMethod.deleteRange: method { service, request in try service.store.deleteRange(request) },
+            EtcdMethod.transaction: method { service, request in try service.store.transaction(request) },
+            EtcdMethod.compact: method { service, request in try service.compact(request) },
+            EtcdMethod.leaseGrant: method { service, request in try service.grant(request) },
+            EtcdMethod.leaseRevoke: method { service, request in try service.revoke(request) },
+            EtcdMethod.leaseTimeToLive: method { service, request in try service.timeToLive(request) },
+            EtcdMethod.leaseLeases: method { service, request in service.listLeases(request) },
+            EtcdMethod.status: method { service, request in service.status(request) },
+            EtcdMethod.authenticate: method { service, request in try service.authenticate(request) },
         ]
     }
 

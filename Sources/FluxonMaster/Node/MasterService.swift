@@ -14,19 +14,19 @@ package struct MasterService {
 
     package func register(on server: RPCServer) {
         let routing = routing
-        for path in ["/fluxon.v1.Master/Link", "/fluxon.v1.Master/Presence"] {
+        for path in [MethodPath.masterLink, MethodPath.masterPresence] {
             server.handle(path) { stream in
                 let carried = OnLoop(stream)
                 routing.assumeIsolated { $0.accept(carried.value) }
             }
         }
-        server.handle("/fluxon.v1.Master/Directory") { stream in
+        server.handle(MethodPath.masterDirectory) { stream in
             let carried = OnLoop(stream)
             routing.assumeIsolated { $0.watchDirectory(carried.value) }
         }
-        server.unaryNow("/fluxon.v1.Control/Members") { _, _ in routing.assumeIsolated { $0.members() }.encoded() }
+        server.unaryNow(MethodPath.controlMembers) { _, _ in routing.assumeIsolated { $0.members() }.encoded() }
         let title = "master \(instanceKey)"
-        server.unaryNow("/fluxon.v1.Control/Status") { _, _ in
+        server.unaryNow(MethodPath.controlStatus) { _, _ in
             StatusAnswer(sections: [routing.assumeIsolated { $0.status(title: title) }]).encoded()
         }
     }

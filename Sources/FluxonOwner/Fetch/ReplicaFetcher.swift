@@ -110,7 +110,7 @@ package final class ReplicaFetcher {
     private func askTicket(
         for request: FetchRequest, _ client: RPCClient, answer: @escaping ((ticket: Ticket, length: UInt64, flags: UInt32)?) -> Void
     ) {
-        let stream = client.open("/fluxon.v1.Owner/Ticket", deadline: Limits.ticketDeadline)
+        let stream = client.open(MethodPath.ownerTicket, deadline: Limits.ticketDeadline)
         var received: TicketAnswer?
         stream.onMessage = { bytes in received = try? TicketAnswer(decoding: bytes) }
         stream.onEnd = { _ in
@@ -159,8 +159,8 @@ package final class ReplicaFetcher {
 
     private func client(for address: String) -> RPCClient? {
         if let client = clients[address] { return client }
-        guard let endpoint = try? Endpoint(parsing: address) else { return nil }
-        let client = RPCClient(loop: loop, target: endpoint.address, tls: tls)
+        guard let target = try? SocketAddress(parsing: address) else { return nil }
+        let client = RPCClient(loop: loop, target: target, tls: tls)
         clients[address] = client
         return client
     }

@@ -24,7 +24,7 @@ package final class MasterLink {
     private var directoryStream: RPCStream?
     private var retry: LoopTimer?
     private var failures = 0
-    private var refusedSince: BootInstant?
+    private var patience = RefusalPatience()
     private var isClosed = false
 
     private var directory = PeerDirectory()
@@ -94,7 +94,7 @@ package final class MasterLink {
         retry?.cancel()
         let client = RPCClient(loop: loop, target: leader, tls: tls)
         self.client = client
-        let stream = client.openWithoutDeadline("/fluxon.v1.Master/Link", waitsForConnection: true)
+        let stream = client.openWithoutDeadline(MethodPath.masterLink, waitsForConnection: true)
         self.stream = stream
         stream.onMessage = { [weak self] bytes in self?.received(bytes) }
         stream.onEnd = { [weak self] status in self?.ended(status) }
@@ -105,7 +105,7 @@ package final class MasterLink {
 
     private func watchDirectory(_ client: RPCClient) {
         directory.listBegins()
-        let stream = client.openWithoutDeadline("/fluxon.v1.Master/Directory", waitsForConnection: true)
+        let stream = client.openWithoutDeadline(MethodPath.masterDirectory, waitsForConnection: true)
         directoryStream = stream
         stream.onMessage = { [weak self] bytes in
             guard let answer = try? MembersAnswer(decoding: bytes) else { return }
@@ -126,7 +126,7 @@ package final class MasterLink {
         do throws(ProtobufError) {
             let frame = try MasterFrame(decoding: bytes)
             failures = 0
-            refusedSince = nil
+            patience.accepted()
             driver.received(frame)
         } catch {
             logger.error("a frame of the master makes no sense", metadata: ["fluxon.error": "\(error)"])
@@ -139,24 +139,13 @@ package final class MasterLink {
         disconnect()
         switch status.code {
         case .failedPrecondition: return onFatal(FluxonError(.clusterMismatch, status.message))
-        case .alreadyExists where isRefusedForLong:
+        case .alreadyExists where patience.isOver(refusedAt: loop.now):
             return onFatal(FluxonError(.alreadyInUse, status.message))
         default: break
         }
         logger.notice("link to the master lost", metadata: ["fluxon.status": "\(status)", "fluxon.leader": "\(leaderName)"])
         scheduleConnect()
     }
-
-    /// A restarted owner may be faster than the master's notice that its last connection is gone.
-    private var isRefusedForLong: Bool {
-        guard let since = refusedSince else {
-            refusedSince = loop.now
-            return false
-        }
-        return loop.now.since(since) > Self.refusalPatience
-    }
-
-    private static let refusalPatience = Duration.seconds(8)
 
     private func disconnect() {
         let stream = stream

@@ -27,7 +27,7 @@ package final class LocalService {
         self.pool = pool
         self.backend = backend
         self.identity = identity
-        server.handle("/fluxon.v1.Local/Session") { [weak self] stream in self?.open(stream) }
+        server.handle(MethodPath.localSession) { [weak self] stream in self?.open(stream) }
     }
 
     /// Makes the owner's socket at `path`.

@@ -93,6 +93,6 @@ package final class OwnerNode: Service {
         guard let line = String(validating: value, as: UTF8.self).flatMap(AttributeLine.init(parsing:)), let text = line["address"] else {
             return nil
         }
-        return try? Endpoint(parsing: text).address
+        return try? SocketAddress(parsing: text)
     }
 }

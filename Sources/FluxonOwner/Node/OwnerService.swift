@@ -20,9 +20,9 @@ package final class OwnerService {
 
     /// On the owner's address and on its socket.
     package func registerControl(on server: RPCServer) {
-        server.handle("/fluxon.v1.Control/Members") { [weak self] stream in self?.forward(stream, "/fluxon.v1.Control/Members") { $0 } }
-        server.handle("/fluxon.v1.Control/Status") { [weak self] stream in
-            self?.forward(stream, "/fluxon.v1.Control/Status", orElse: self?.ownStatus(master: nil)) { bytes in
+        server.handle(MethodPath.controlMembers) { [weak self] stream in self?.forward(stream, MethodPath.controlMembers) { $0 } }
+        server.handle(MethodPath.controlStatus) { [weak self] stream in
+            self?.forward(stream, MethodPath.controlStatus, orElse: self?.ownStatus(master: nil)) { bytes in
                 self?.ownStatus(master: try? StatusAnswer(decoding: bytes)) ?? bytes
             }
         }
@@ -30,7 +30,7 @@ package final class OwnerService {
 
     /// On the owner's socket: externals of this machine join the cluster through their owner.
     package func registerExternals(on server: RPCServer) {
-        let path = "/fluxon.v1.Master/Presence"
+        let path = MethodPath.masterPresence
         server.handle(path) { [weak self] stream in
             guard let client = self?.link.client else {
                 return stream.finish(RPCStatus(.unavailable, "this owner knows no master now; start fluxon-master"))
@@ -45,7 +45,7 @@ package final class OwnerService {
 
     /// On the owner's address alone.
     package func registerPeers(on server: RPCServer) {
-        server.unaryNow("/fluxon.v1.Owner/Ticket") { [weak self] bytes, _ throws(RPCError) in
+        server.unaryNow(MethodPath.ownerTicket) { [weak self] bytes, _ throws(RPCError) in
             guard let self else { throw RPCError(.unavailable, "this owner is stopping") }
             return try ticket(bytes)
         }

@@ -41,7 +41,7 @@ final class TCPConnection {
     func connect() {
         watchProgress()
         let address: SocketAddress
-        do throws(SystemError) { address = try Endpoint(parsing: peer.address).address } catch {
+        do throws(SystemError) { address = try SocketAddress(parsing: peer.address) } catch {
             return close(.connectFailed("\(error)"))
         }
         if case .tcp(let name, _) = address { host = name }

@@ -14,7 +14,7 @@ import Testing
     ]
 
     private func rpc(_ fixture: Fixture) throws -> RPCClient {
-        RPCClient(loop: fixture.client.loop, target: try Endpoint(parsing: fixture.endpoint).address)
+        RPCClient(loop: fixture.client.loop, target: try SocketAddress(parsing: fixture.endpoint))
     }
 
     @Test("random bytes and random changes of real requests get an answer or a status, and the server goes on", arguments: [1, 2, 3])
@@ -60,7 +60,7 @@ import Testing
             create.createRequest.startRevision = 1
             let request: [UInt8] = try create.serializedBytes()
             let slow = try await loop.perform { [rpc] in
-                let stream = rpc.openWithoutDeadline("/etcdserverpb.Watch/Watch")
+                let stream = rpc.openWithoutDeadline(EtcdMethod.watch)
                 stream.onMessage = { message in
                     let response = try? WireWatchResponse(serializedBytes: message)
                     revisions.record(response?.events.map(\.kv.modRevision) ?? [])

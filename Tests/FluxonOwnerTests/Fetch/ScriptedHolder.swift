@@ -25,7 +25,7 @@ final class ScriptedHolder: Sendable {
         member.address = "\(try server.listen(.tcp(host: "127.0.0.1", port: 0)))"
         self.member = member
         var left = tickets
-        server.unaryNow("/fluxon.v1.Owner/Ticket") { _, _ throws(RPCError) in
+        server.unaryNow(MethodPath.ownerTicket) { _, _ throws(RPCError) in
             left -= 1
             guard left >= 0 else { return TicketAnswer.gone.encoded() }
             return TicketAnswer.granted(ticket: Ticket(high: 1, low: 1).bytes, length: length, flags: 0).encoded()

@@ -36,8 +36,8 @@ private struct LinkStage {
     static func make(_ loop: EventLoop, onPeerEnded: @escaping (Asker) -> Void) throws -> LinkStage {
         let master = RPCServer(loop: loop)
         var streams: [RPCStream] = []
-        master.handle("/fluxon.v1.Master/Link") { streams.append($0) }
-        master.handle("/fluxon.v1.Master/Directory") { stream in
+        master.handle(MethodPath.masterLink) { streams.append($0) }
+        master.handle(MethodPath.masterDirectory) { stream in
             streams.append(stream)
             for life: UInt64 in [7, 8] { stream.send(directory(otherLife: life).encoded()) }
         }

@@ -1,0 +1,16 @@
+/// The methods that roles and processes call at each other, as they stand in `:path`; the services are those of proto/fluxon/v1.
+package enum MethodPath {
+    /// Owner → master: the link of CONSISTENCY §3.
+    package static let masterLink = "/fluxon.v1.Master/Link"
+    /// External → master, by way of its owner: joined for as long as the stream lives.
+    package static let masterPresence = "/fluxon.v1.Master/Presence"
+    /// Owner → master: the members, now and after each change.
+    package static let masterDirectory = "/fluxon.v1.Master/Directory"
+    /// Owner → owner: leave to read a copy.
+    package static let ownerTicket = "/fluxon.v1.Owner/Ticket"
+    /// Process → owner: all that a `Store` does.
+    package static let localSession = "/fluxon.v1.Local/Session"
+    /// Anybody → any role, for `fluxon members` and `fluxon status`.
+    package static let controlMembers = "/fluxon.v1.Control/Members"
+    package static let controlStatus = "/fluxon.v1.Control/Status"
+}
