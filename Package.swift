@@ -82,8 +82,10 @@ let face: [Target] = [
 ]
 
 let testTargets: [Target] = [
+    .target(name: "FluxonTestFiles", path: "Tests/FluxonTestFiles", swiftSettings: settings),
     .target(
-        name: "FluxonLocalSupport", dependencies: ["FluxonOwner", "fluxon-probe"], path: "Tests/FluxonLocalSupport", swiftSettings: settings
+        name: "FluxonLocalSupport", dependencies: ["FluxonOwner", "FluxonTestFiles", "fluxon-probe"], path: "Tests/FluxonLocalSupport",
+        swiftSettings: settings
     ),
     .executableTarget(name: "fluxon-probe", dependencies: ["Fluxon"], path: "Tests/FluxonProbe", swiftSettings: settings),
     // Entry points for fuzzing, one file per decoder or session: replayed by tests, driven by libFuzzer in scripts/fuzz.
@@ -92,26 +94,31 @@ let testTargets: [Target] = [
         path: "Fuzzing/Targets", swiftSettings: settings),
     tests("FluxonFuzzingTests", ["FluxonFuzzing", "FluxonRPC", "FluxonSystem"]),
     tests("FluxonCoreTests", ["FluxonCore"]),
-    tests("FluxonSystemTests", ["FluxonSystem"]),
-    tests("FluxonPoolTests", ["FluxonPool"]),
-    tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonTLS"], exclude: ["Peers"]),
-    tests("FluxonTransferTests", ["FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonTransfer"]),
+    tests("FluxonSystemTests", ["FluxonSystem", "FluxonTestFiles"]),
+    .executableTarget(
+        name: "fluxon-pool-reader", dependencies: ["FluxonPool", "FluxonCore", "FluxonSystem"], path: "Tests/FluxonPoolReader",
+        swiftSettings: settings),
+    tests("FluxonPoolTests", ["FluxonPool", "FluxonCore", "FluxonSystem", "fluxon-pool-reader"]),
+    tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonTestFiles"], exclude: ["Peers"]),
+    tests("FluxonTransferTests", ["FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonTransfer", "FluxonTestFiles"]),
     // The embedded metadata as a process of its own: only such a one can be killed.
     .executableTarget(
         name: "fluxon-test-etcd", dependencies: ["FluxonSystem", "FluxonEtcdEmbedded"], path: "Tests/FluxonTestEtcd",
         swiftSettings: settings),
-    tests("FluxonEtcdTests", ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", "fluxon-test-etcd"]),
+    tests(
+        "FluxonEtcdTests",
+        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", "FluxonTestFiles", "fluxon-test-etcd"]),
     tests("FluxonMasterTests", ["FluxonMaster"]),
     tests("FluxonOwnerTests", ["FluxonOwner"]),
-    tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner", "FluxonLocalSupport"]),
+    tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner", "FluxonLocalSupport", "FluxonTestFiles"]),
     tests("FluxonTests", ["Fluxon", "FluxonOwner", "FluxonLocalSupport"]),
     tests("FluxonMeasureTests", ["FluxonMeasure"]),
     // The checker of recorded histories, for the simulator and for real processes.
     .target(name: "FluxonLinearizability", path: "Tests/FluxonLinearizability", swiftSettings: settings),
     tests("FluxonSimulationTests", ["FluxonLinearizability", "FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool", heap]),
-    tests("FluxonClusterTests", ["Fluxon", "FluxonLinearizability", "FluxonCore", "FluxonSystem"]),
-    tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem"]),
-    tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem"]),
+    tests("FluxonClusterTests", ["Fluxon", "FluxonLinearizability", "FluxonCore", "FluxonSystem", "FluxonTestFiles"]),
+    tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem", "FluxonTestFiles"]),
+    tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem", "FluxonTestFiles"]),
     tests("FluxonTidyTests", []),
 ]
 

@@ -1,4 +1,5 @@
 import FluxonSystem
+import FluxonTestFiles
 import Glibc
 
 /// A folder with the real `fluxon` and stand-ins for the roles, which record what they are told and say that they are ready.
@@ -36,8 +37,7 @@ struct StandInRoles {
         """
 
     init() throws {
-        folder = "\(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")/fxc-\(UInt32.random(in: 0 ... .max))"
-        try File.makeDirectories(folder)
+        folder = try TestFolder.make()
         guard link("\(Self.products)/fluxon", "\(folder)/fluxon") == 0 else {
             try File.replace("\(folder)/fluxon", with: try File.readAll("\(Self.products)/fluxon", limit: 1 << 30), permissions: 0o755)
             try placeRoles()

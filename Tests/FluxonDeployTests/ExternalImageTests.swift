@@ -1,4 +1,5 @@
 import FluxonSystem
+import FluxonTestFiles
 import Testing
 
 /// A start script of `ext_images`, as its contract names it.
@@ -23,7 +24,7 @@ struct StartScript: Sendable, CustomTestStringConvertible {
     private var images: String { "\(folder)/ext images" }
 
     init() throws {
-        folder = try Repository.temporaryFolder()
+        folder = try TestFolder.make()
         let copy = try Repository.run("/bin/cp", ["-r", "\(Repository.root)/ext_images", "\(folder)/ext images"], in: folder)
         try #require(copy.ending == .exited(code: 0), "\(copy.output)")
         for script in StartScript.all { try File.remove("\(folder)/ext images/\(script.binary)") }

@@ -5,13 +5,6 @@ import Glibc
 enum Repository {
     static let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
 
-    /// A new folder with a short path: Unix sockets lie in such.
-    static func temporaryFolder() throws -> String {
-        let folder = "\(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")/fxd-\(UInt32.random(in: 0 ... .max))"
-        try File.makeDirectories(folder)
-        return folder
-    }
-
     struct Result {
         var ending: ChildProcess.Ending?
         var output: String

@@ -1,10 +1,11 @@
 import FluxonSystem
+import FluxonTestFiles
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ScriptTests {
     private let folder: String
 
-    init() throws { folder = try Repository.temporaryFolder() }
+    init() throws { folder = try TestFolder.make() }
 
     @Test(
         "every script is bash that parses",

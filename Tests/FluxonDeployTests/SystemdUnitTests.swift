@@ -1,4 +1,5 @@
 import FluxonSystem
+import FluxonTestFiles
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct SystemdUnitTests {
@@ -10,7 +11,7 @@ import Testing
 
     @Test("systemd accepts the units without a word", .enabled(if: isInstalled("/usr/bin/systemd-analyze"), "needs Debian's systemd"))
     func verified() throws {
-        let folder = try Repository.temporaryFolder()
+        let folder = try TestFolder.make()
         for unit in Self.units {
             // The units name the place of an installed binary, which systemd looks for.
             let text = try text(unit).replacing("/usr/bin/fluxon-master", with: "/bin/true").replacing(

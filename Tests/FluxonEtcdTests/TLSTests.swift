@@ -1,5 +1,6 @@
 import FluxonEtcd
 import FluxonSystem
+import FluxonTestFiles
 import Foundation
 import Testing
 
@@ -9,12 +10,12 @@ import Testing
         let loop = try EventLoop.started(name: "test-client")
         defer { loop.stop() }
         let folder = try TemporaryFolder()
-        let certificates = try await TestCertificates(in: folder)
+        let certificates = try TestCertificates.shared.get()
         let process = try EtcdProcess(
             folder: folder, scheme: "https",
             arguments: [
-                "--cert-file", certificates.serverCertificate, "--key-file", certificates.serverKey, "--trusted-ca-file",
-                certificates.authority, "--client-cert-auth",
+                "--cert-file", certificates.path("server.pem"), "--key-file", certificates.path("server.key"), "--trusted-ca-file",
+                certificates.path("ca.pem"), "--client-cert-auth",
             ])
         defer { process.kill() }
         try await body(process, certificates, loop)
@@ -24,9 +25,9 @@ import Testing
     func mutual() async throws {
         try await withSecureEtcd { process, certificates, loop in
             let client = try await readyClient([process.endpoint], loop: loop) {
-                $0.authorities = certificates.authority
-                $0.certificate = certificates.clientCertificate
-                $0.privateKey = certificates.clientKey
+                $0.authorities = certificates.path("ca.pem")
+                $0.certificate = certificates.path("client.pem")
+                $0.privateKey = certificates.path("client.key")
             }
             let changes = Recorder<EtcdWatchEvent>()
             let lease = try await client.grantLease(ttl: .seconds(5)) { Issue.record("the lease was lost") }
@@ -41,13 +42,14 @@ import Testing
     func refusals() async throws {
         try await withSecureEtcd { process, certificates, loop in
             let ready = try await readyClient([process.endpoint], loop: loop) {
-                $0.authorities = certificates.authority
-                $0.certificate = certificates.clientCertificate
-                $0.privateKey = certificates.clientKey
+                $0.authorities = certificates.path("ca.pem")
+                $0.certificate = certificates.path("client.pem")
+                $0.privateKey = certificates.path("client.key")
             }
             await ready.close()
-            let other = try await TestCertificates(in: try TemporaryFolder())
-            for (authority, expected) in [(other.authority, "authorit"), (certificates.authority, "refused this side")] {
+            for (authority, expected) in [
+                (certificates.path("other-ca.pem"), "authorit"), (certificates.path("ca.pem"), "refused this side"),
+            ] {
                 var options = try EtcdClientOptions(parsing: [process.endpoint])
                 options.authorities = authority
                 let client = EtcdClient(loop: loop, options: options)

@@ -4,6 +4,7 @@ import FluxonExternal
 import FluxonLocalSupport
 import FluxonOwner
 import FluxonSystem
+import FluxonTestFiles
 import Glibc
 import Logging
 import Testing
@@ -40,7 +41,7 @@ import Testing
 
     @Test("without an owner, or with one of another cluster, a process is told so at once")
     func refusals() async throws {
-        let folder = "/tmp/fluxon-sidecar-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        let folder = try TestFolder.make()
         let sidecar = try await RunningSidecar(folder: folder, cluster: "demo")
         await expect(.connectionFailed) { try await Store.connect(to: sidecar.socket) }
         try Place.describe("other", socket: "/tmp/nowhere.sock", in: folder)
@@ -109,7 +110,7 @@ final class RunningSidecar: @unchecked Sendable {
 
 /// An owner with its `shared.json` and a sidecar beside it.
 struct Place {
-    let folder = "/tmp/fluxon-place-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    let folder = TestFolder.fresh()
     let owner: LocalOwner
     let sidecar: RunningSidecar
     var socket: String { sidecar.socket }

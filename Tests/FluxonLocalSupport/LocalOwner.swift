@@ -3,8 +3,8 @@ package import FluxonOwner
 package import FluxonPool
 package import FluxonRPC
 package import FluxonSystem
+import FluxonTestFiles
 import Glibc
-import Synchronization
 
 /// An owner without a cluster, in this process, behind a real socket.
 package final class LocalOwner: @unchecked Sendable {
@@ -39,8 +39,7 @@ package final class LocalOwner: @unchecked Sendable {
 
     deinit { loop.stop() }
 
-    package static func freshPath() -> String { "/tmp/fluxon-test-\(getpid())-\(counter.add(1, ordering: .relaxed).newValue).sock" }
-    private static let counter = Atomic<Int>(0)
+    package static func freshPath() -> String { TestFolder.fresh(".sock") }
 
     /// Looks into the owner, on its loop.
     package func inside<T: Sendable>(_ body: @escaping @Sendable (Parts) throws -> T) async throws -> T {

@@ -64,12 +64,6 @@ extension RPCMetadata: ExpressibleByDictionaryLiteral {
     }
 }
 
-/// A path that nobody else uses, in the folder that scripts/test removes.
-func temporaryPath(_ suffix: String) -> String {
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    return "\(folder)/rpc-\(BootClock.now.nanoseconds)-\(UInt16.random(in: 0 ... .max))\(suffix)"
-}
-
 /// Carries a descriptor into a closure that runs on a loop; taken at most once.
 final class LoopOwned: @unchecked Sendable {
     // SAFETY: made by one task and taken by the closure that it waits for.

@@ -1,6 +1,7 @@
 import FluxonCore
 import FluxonRPC
 import FluxonSystem
+import FluxonTestFiles
 import Glibc
 import Testing
 
@@ -19,7 +20,7 @@ import Testing
 
     @Test("grpcio's client is served over a Unix socket")
     func grpcioUnix() async throws {
-        let path = temporaryPath(".sock")
+        let path = TestFolder.fresh(".sock")
         let fixture = try await EchoFixture(.unix(path))
         _ = try await PeerProcess.run(PeerProcess.python, ["\(PeerProcess.peers)/client.py", "unix:\(path)", "unary"])
         try await fixture.loop.perform { fixture.server.close() }
@@ -60,7 +61,7 @@ import Testing
 
     /// A file with one length-prefixed message.
     private func frame(_ message: [UInt8]) throws -> String {
-        let path = temporaryPath(".frame")
+        let path = TestFolder.fresh(".frame")
         let length = withUnsafeBytes(of: UInt32(message.count).bigEndian) { Array($0) }
         try File.replace(path, with: [0] + length + message)
         return path

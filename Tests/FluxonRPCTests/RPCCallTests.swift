@@ -1,6 +1,7 @@
 import FluxonCore
 import FluxonRPC
 import FluxonSystem
+import FluxonTestFiles
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct RPCCallTests {
@@ -146,7 +147,7 @@ import Testing
     @Test("a call that waits for a connection gets one when the server comes")
     func patience() async throws {
         let fixture = try await EchoFixture()
-        let path = temporaryPath(".sock")
+        let path = TestFolder.fresh(".sock")
         let client = RPCClient(loop: fixture.loop, target: .unix(path))
         async let answer = client.unary("/test.Echo/Unary", [5], waitsForConnection: true)
         await #expect(throws: RPCError.self) { try await client.unary("/test.Echo/Unary", [5]) }

@@ -2,6 +2,7 @@ import FluxonCore
 import FluxonRPC
 import FluxonSystem
 import FluxonTLS
+import FluxonTestFiles
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct TLSTests {
@@ -39,7 +40,7 @@ import Testing
 
     @Test("calls of any size pass over mutual TLS, and the server knows the client's name", arguments: [nil, "localhost"])
     func mutual(host: String?) async throws {
-        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let (fixture, certificates) = (try await EchoFixture(), try TestCertificates.shared.get())
         let client = try client(fixture, try await secured(fixture, certificates), certificates, host: host)
         for count in [0, 1, 20_000, 1 << 20, 16 << 20] {
             let message = [UInt8](repeating: 3, count: count)
@@ -63,7 +64,7 @@ import Testing
             ("server", "other-ca", TLSError.Kind.untrusted), ("expired", "ca", .expired), ("elsewhere", "ca", .wrongHost),
         ])
     func wrongServer(certificate: String, authority: String, kind: TLSError.Kind) async throws {
-        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let (fixture, certificates) = (try await EchoFixture(), try TestCertificates.shared.get())
         let target = try await secured(fixture, certificates, certificate: certificate)
         let error = await tlsError(try client(fixture, target, certificates, authority: authority))
         #expect(error?.kind == kind, "\(String(describing: error))")
@@ -72,28 +73,28 @@ import Testing
 
     @Test("a client without a certificate, or with a stranger's, learns that it was refused", arguments: [nil, "stranger"])
     func wrongClient(identity: String?) async throws {
-        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let (fixture, certificates) = (try await EchoFixture(), try TestCertificates.shared.get())
         let error = await tlsError(try client(fixture, try await secured(fixture, certificates), certificates, identity: identity))
         #expect(error?.kind == .refusedByPeer, "\(String(describing: error))")
     }
 
     @Test("without mutual TLS a client needs no certificate")
     func serverOnly() async throws {
-        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let (fixture, certificates) = (try await EchoFixture(), try TestCertificates.shared.get())
         let client = try client(fixture, try await secured(fixture, certificates, mutual: false), certificates, identity: nil)
         #expect(try await client.unary("/test.Echo/Unary", [1]) == [1])
     }
 
     @Test("a TLS client of a cleartext port is told that the server does not speak TLS")
     func cleartextServer() async throws {
-        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let (fixture, certificates) = (try await EchoFixture(), try TestCertificates.shared.get())
         let error = await tlsError(try client(fixture, fixture.address, certificates))
         #expect(error?.kind == .notTLS, "\(String(describing: error))")
     }
 
     @Test("a cleartext client of a TLS port fails at once and is told what to check")
     func cleartextClient() async throws {
-        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let (fixture, certificates) = (try await EchoFixture(), try TestCertificates.shared.get())
         let client = RPCClient(loop: fixture.loop, target: try await secured(fixture, certificates))
         let error = await #expect(throws: RPCError.self) { try await client.unary("/test.Echo/Unary", [1]) }
         #expect(error?.code == .unavailable)
@@ -118,7 +119,7 @@ import Testing
 
     @Test("files that are missing, or a key that is another's, are named at once")
     func files() async throws {
-        let certificates = try await TestCertificates.shared.value
+        let certificates = try TestCertificates.shared.get()
         let missing = #expect(throws: TLSError.self) {
             try TLSContext.client(TLSConfiguration(trustedAuthoritiesPath: "/nowhere/ca.pem"))
         }
@@ -134,14 +135,14 @@ import Testing
 
     @Test("grpcio's client is served over mutual TLS", arguments: ["unary", "large", "bidirectional"])
     func grpcioClient(name: String) async throws {
-        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let (fixture, certificates) = (try await EchoFixture(), try TestCertificates.shared.get())
         let target = try await secured(fixture, certificates)
         _ = try await PeerProcess.run(PeerProcess.python, ["\(PeerProcess.peers)/client.py", "\(target)", name, certificates.folder])
     }
 
     @Test("grpcio's server is called over mutual TLS")
     func grpcioServer() async throws {
-        let (fixture, certificates) = (try await EchoFixture(), try await TestCertificates.shared.value)
+        let (fixture, certificates) = (try await EchoFixture(), try TestCertificates.shared.get())
         let process = try PeerProcess(PeerProcess.python, ["\(PeerProcess.peers)/server.py", certificates.folder])
         let line = try await process.firstLine()
         let port = try #require(UInt16(line), "server.py said: \(line)")

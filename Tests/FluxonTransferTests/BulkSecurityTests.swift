@@ -1,6 +1,7 @@
 import FluxonCore
 import FluxonSystem
 import FluxonTLS
+import FluxonTestFiles
 import Testing
 
 @testable import FluxonTransfer
@@ -20,8 +21,8 @@ import Testing
 
     @Test("an asker without a certificate, or with a stranger's, is refused and told so", arguments: [nil, "stranger"])
     func wrongAsker(name: String?) async throws {
-        let certificates = try await TestCertificates.shared.value
-        let error = try await failure(asker: try .client(certificates.files(name)), source: try .server(certificates.files("owner")))
+        let certificates = try TestCertificates.shared.get()
+        let error = try await failure(asker: try .client(certificates.files(name)), source: try .server(certificates.files("server")))
         guard case .securityFailed(let cause) = error.reason, cause.kind == .refusedByPeer else { throw error }
         #expect(!error.blamesThePath)
     }
@@ -30,17 +31,17 @@ import Testing
         "a source whose certificate is for another host, or another authority's, gets no request",
         arguments: [("elsewhere", TLSError.Kind.wrongHost), ("stranger", .untrusted)])
     func wrongSource(name: String, kind: TLSError.Kind) async throws {
-        let certificates = try await TestCertificates.shared.value
-        let error = try await failure(asker: try .client(certificates.files("owner")), source: try .server(certificates.files(name)))
+        let certificates = try TestCertificates.shared.get()
+        let error = try await failure(asker: try .client(certificates.files("server")), source: try .server(certificates.files(name)))
         guard case .securityFailed(let cause) = error.reason, cause.kind == kind else { throw error }
     }
 
     @Test("an owner with tls and one without do not read from each other", arguments: [true, false])
     func oneSided(askerHasTLS: Bool) async throws {
-        let certificates = try await TestCertificates.shared.value
+        let certificates = try TestCertificates.shared.get()
         let error = try await failure(
-            asker: askerHasTLS ? try .client(certificates.files("owner")) : nil,
-            source: askerHasTLS ? nil : try .server(certificates.files("owner")))
+            asker: askerHasTLS ? try .client(certificates.files("server")) : nil,
+            source: askerHasTLS ? nil : try .server(certificates.files("server")))
         switch error.reason {
         case .connectionLost, .securityFailed, .protocolViolation: #expect(error.verified == 0)
         default: throw error

@@ -1,5 +1,6 @@
 import FluxonCore
 import FluxonSystem
+import FluxonTestFiles
 import Foundation
 import Glibc
 import Testing
@@ -41,7 +42,10 @@ final class TestCluster {
         poolFolder = "/dev/shm/\(name)"
         try File.makeDirectories(folder)
         try File.makeDirectories(poolFolder)
-        let tls = usesTLS ? ["tls: " + (try Self.certificates(in: folder))] : []
+        // One certificate for every role of this machine.
+        let tls = try usesTLS ? TestCertificates.shared.get() : nil
+        let tlsLines =
+            tls.map { ["tls: {certificate: \($0.path("server.pem")), key: \($0.path("server.key")), ca: \($0.path("ca.pem"))}"] } ?? []
         let metadataPort = try Kernel.freeLoopbackPort()
         let endpoint = "http://127.0.0.1:\(metadataPort)"
         let folder = folder
@@ -65,12 +69,12 @@ final class TestCluster {
                     "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=\(peer)",
                     "--unsafe-no-fsync",
                 ], folder: folder, announcesReadiness: false)
-            master = try role("master", "master-1", ["etcd_endpoints: [\"\(endpoint)\"]"] + tls)
+            master = try role("master", "master-1", ["etcd_endpoints: [\"\(endpoint)\"]"] + tlsLines)
         case .embedded:
             etcd = nil
             master = try role(
                 "master", "master-1",
-                ["embedded_metadata: {listen: \"127.0.0.1:\(metadataPort)\", path: \"\(folder)/metadata.sqlite\"}"] + tls)
+                ["embedded_metadata: {listen: \"127.0.0.1:\(metadataPort)\", path: \"\(folder)/metadata.sqlite\"}"] + tlsLines)
         }
         owners = try (1...count).map { number in
             try role(
@@ -78,7 +82,7 @@ final class TestCluster {
                 [
                     "etcd_endpoints: [\"\(endpoint)\"]", "shared_memory_path: \(poolFolder)/\(number)",
                     "shared_file_path: \(folder)/run-\(number)", "contribute_to_cluster_pool_size: \(poolBytes)",
-                ] + tls)
+                ] + tlsLines)
         }
         externals =
             hasExternals
@@ -92,26 +96,6 @@ final class TestCluster {
         for owner in owners { try owner.launch() }
         for owner in owners { try owner.awaitReadiness(within: .seconds(30)) }
         for external in externals { try external.start() }
-    }
-
-    /// An authority, and one certificate of it for every role of this machine; the section of the configuration that names them.
-    private static func certificates(in folder: String) throws -> String {
-        let commands = [
-            "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=fluxon-test -keyout ca-key.pem -out ca.pem",
-            "req -newkey rsa:2048 -nodes -subj /CN=node -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out node.csr",
-            "x509 -req -in node.csr -days 1 -CA ca.pem -CAkey ca-key.pem -CAcreateserial -copy_extensions copy -out node.pem",
-        ]
-        for command in commands {
-            let openssl = Process()
-            openssl.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-            openssl.arguments = command.split(separator: " ").map(String.init)
-            openssl.currentDirectoryURL = URL(fileURLWithPath: folder)
-            openssl.standardError = FileHandle.nullDevice
-            try openssl.run()
-            openssl.waitUntilExit()
-            guard openssl.terminationStatus == 0 else { throw RoleFailure(what: "openssl \(command) failed", log: "") }
-        }
-        return "{certificate: \(folder)/node.pem, key: \(folder)/key.pem, ca: \(folder)/ca.pem}"
     }
 
     deinit {

@@ -1,4 +1,5 @@
 import FluxonSystem
+import FluxonTestFiles
 import Glibc
 import Testing
 
@@ -6,8 +7,7 @@ import Testing
     private let folder: String
 
     init() throws {
-        folder = "\(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")/fxs-\(UInt32.random(in: 0 ... .max))"
-        try File.makeDirectories(folder)
+        folder = try TestFolder.make()
     }
 
     private func ending(of child: borrowing ChildProcess) throws -> ChildProcess.Ending? {

@@ -1,6 +1,7 @@
 import FluxonCore
 import FluxonSystem
 import FluxonTLS
+import FluxonTestFiles
 import FluxonTransfer
 import Testing
 
@@ -14,8 +15,8 @@ struct StageTLS: Sendable {
 
     /// Two owners that trust each other.
     static let shared = Task {
-        let certificates = try await TestCertificates.shared.value
-        return StageTLS(source: try .server(certificates.files("owner")), asker: try .client(certificates.files("owner")))
+        let certificates = try TestCertificates.shared.get()
+        return StageTLS(source: try .server(certificates.files("server")), asker: try .client(certificates.files("server")))
     }
 }
 
