@@ -12,17 +12,15 @@ enum LocalGetCases {
     /// Keys of a working set whose index and entries fit the caches.
     private static let fewKeys = 10_000
 
-    static func run() throws {
-        for bytes in Sizes.all {
-            let full = try FullPool(valueBytes: bytes)
-            for threads in [1, 2] {
-                Main.report(try measure("pool get zero-copy", full, keys: fewKeys, threads: threads) { $0.count })
-            }
-            if full.keyCount > 4 * fewKeys {
-                Main.report(try measure("pool get zero-copy, \(full.keyCount) keys", full, keys: full.keyCount, threads: 1) { $0.count })
-            }
-            Main.report(try measure("pool get touched", full, keys: fewKeys, threads: 1, touch))
+    static func run(bytes: Int) throws {
+        let full = try FullPool(valueBytes: bytes)
+        for threads in [1, 2] {
+            Main.report(try measure("pool get zero-copy", full, keys: fewKeys, threads: threads) { $0.count })
         }
+        if full.keyCount > 4 * fewKeys {
+            Main.report(try measure("pool get zero-copy, \(full.keyCount) keys", full, keys: full.keyCount, threads: 1) { $0.count })
+        }
+        Main.report(try measure("pool get touched", full, keys: fewKeys, threads: 1, touch))
     }
 
     /// Reads every cache line.
@@ -85,26 +83,24 @@ enum LocalGetCases {
 
 /// What the owner does to overwrite a value: retire, free, allocate, publish; a scan of the pins every 64.
 enum PoolOwnerCases {
-    static func run() throws {
-        for bytes in Sizes.all {
-            let full = try FullPool(valueBytes: bytes)
-            var recorder = LatencyRecorder()
-            let start = BootClock.now
-            var now = start
-            var next = 0
-            repeat {
-                let before = now
-                for _ in 0..<64 {
-                    try overwrite(full, next % full.keyCount, sequence: UInt64(next) + 2)
-                    next += 1
-                }
-                full.pool.collect()
-                now = BootClock.now
-                recorder.record(nanoseconds: now.nanoseconds - before.nanoseconds)
-            } while now.since(start) < .milliseconds(300)
-            let elapsed = now.nanoseconds - start.nanoseconds
-            Main.report(recorder.measurement("pool overwrite", bytes: bytes, elapsedNanoseconds: elapsed, operationsPerSample: 64))
-        }
+    static func run(bytes: Int) throws {
+        let full = try FullPool(valueBytes: bytes)
+        var recorder = LatencyRecorder()
+        let start = BootClock.now
+        var now = start
+        var next = 0
+        repeat {
+            let before = now
+            for _ in 0..<64 {
+                try overwrite(full, next % full.keyCount, sequence: UInt64(next) + 2)
+                next += 1
+            }
+            full.pool.collect()
+            now = BootClock.now
+            recorder.record(nanoseconds: now.nanoseconds - before.nanoseconds)
+        } while now.since(start) < .milliseconds(300)
+        let elapsed = now.nanoseconds - start.nanoseconds
+        Main.report(recorder.measurement("pool overwrite", bytes: bytes, elapsedNanoseconds: elapsed, operationsPerSample: 64))
     }
 
     private static func overwrite(_ full: FullPool, _ number: Int, sequence: UInt64) throws {

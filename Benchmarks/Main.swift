@@ -1,34 +1,46 @@
 import FluxonMeasure
+import FluxonSystem
+import Glibc
 
-/// Runs the cases whose names contain one of the arguments, or all; one line of JSON each, the limits of the same run beside them.
-/// A number among the arguments is a size in bytes: only those sizes are measured.
+/// `fluxon-benchmarks [NAME…] [BYTES…]`: runs the cases whose names contain one of the words, or all; a number is a size in bytes, and then
+/// only those sizes are measured. One line of JSON each.
 @main struct Main {
-    /// One entry per file of cases: what it measures, and how.
-    static let groups: [(name: String, run: @Sendable () async throws -> Void)] = [
-        ("memcpy", { for bytes in Sizes.all { report(MemoryCopyLimit.measure(bytes: bytes)) } }),
-        ("pool get", { try LocalGetCases.run() }),
-        ("pool overwrite", { try PoolOwnerCases.run() }),
-        ("rpc unary", { try await RPCUnaryCases.run() }),
-        ("raw loopback", rawLoopbackCases),
-        ("transfer tcp", transferCases),
-    ]
-
     static func main() async throws {
-        if CommandLine.arguments.dropFirst().first == "serve-rpc" {
-            return try await RPCUnaryCases.serve(CommandLine.arguments.dropFirst(2))
-        }
-        let wanted = CommandLine.arguments.dropFirst().filter { Int($0) == nil }
-        for group in groups where wanted.isEmpty || wanted.contains(where: { group.name.contains($0) }) {
-            try await group.run()
+        let arguments = CommandLine.arguments.dropFirst()
+        switch arguments.first {
+        case "-h", "--help": print(usage)
+        case "--list": for name in Selection.names { print(name) }
+        case "serve-rpc": try await serveRPC(at: arguments.dropFirst().first)
+        case "footprint": try await Footprint.run(keys: arguments.dropFirst().first.flatMap { Int($0) } ?? 200_000)
+        default: try await Selection(arguments).run()
         }
     }
 
-    static func report(_ measurement: Measurement) { print(measurement.json) }
-}
+    private static let usage = """
+        usage: fluxon-benchmarks [NAME…] [BYTES…]
+               fluxon-benchmarks --list               the names
+               fluxon-benchmarks serve-rpc [ADDRESS]  an echo of gRPC messages until stopped, for h2load and the like
+               fluxon-benchmarks footprint [KEYS]     what an idle cluster costs, and a key at the master
 
-/// The sizes that every case is measured at.
-enum Sizes {
-    static let all =
-        CommandLine.arguments.dropFirst().contains { Int($0) != nil }
-        ? CommandLine.arguments.dropFirst().compactMap { Int($0) } : [1 << 10, 4 << 10, 64 << 10, 1 << 20, 16 << 20]
+          NAME   only cases whose names contain it, e.g. 'local put'
+          BYTES  only these sizes, e.g. 4096
+
+        One line of JSON each: case, bytes, threads, in_flight, ops_per_s, gb_per_s, p50_us, p99_us. The cases `local get`, `local put` and
+        `remote get` start a cluster of their own with the executables beside this one.
+        """
+
+    /// Prints where it listens and serves until a signal ends it.
+    private static func serveRPC(at address: String?) async throws {
+        let server = try await EchoServer(on: try address.map(SocketAddress.init(parsing:)) ?? .tcp(host: "127.0.0.1", port: 0))
+        line("\(server.address)\(EchoServer.path)")
+        while !Task.isCancelled { try await Task.sleep(for: .seconds(3600)) }
+    }
+
+    static func report(_ measurement: Measurement) { line(measurement.json) }
+
+    /// Prints a line at once: a pipe sees it when it is measured.
+    static func line(_ text: String) {
+        print(text)
+        fflush(nil)
+    }
 }

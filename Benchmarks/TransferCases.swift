@@ -2,20 +2,13 @@ import FluxonCore
 import FluxonMeasure
 import FluxonSystem
 import FluxonTransfer
-import Glibc
-
-/// The same bytes as in `transferCases`, sent and received by two threads with blocking calls.
-func rawLoopbackCases() throws {
-    for bytes in Sizes.all { Main.report(try RawLoopback.measure(bytes: bytes)) }
-}
 
 /// Bulk transfers between two owners of this process over TCP loopback, from one shared-memory file into another.
-func transferCases() async throws {
-    for bytes in Sizes.all { Main.report(try await TransferLoopback.measure(bytes: bytes, inFlight: 1)) }
-    for bytes in Sizes.all { Main.report(try await TransferLoopback.measure(bytes: bytes, inFlight: 8)) }
+func transferCases(bytes: Int) async throws {
+    for inFlight in [1, 8] { Main.report(try await TransferLoopback.measure(bytes: bytes, inFlight: inFlight)) }
 }
 
-private let measuringTime: Duration = .seconds(2)
+private let measuringTime: Duration = .seconds(1)
 
 /// Pages as a pool has them.
 private final class SharedBuffer: @unchecked Sendable {
@@ -32,52 +25,7 @@ private final class SharedBuffer: @unchecked Sendable {
     }
 }
 
-/// A request of one byte is answered with `bytes` bytes, over and over: what the kernel gives to two threads that block.
-private enum RawLoopback {
-    static func measure(bytes: Int) throws -> Measurement {
-        let source = try SharedBuffer(bytes)
-        let destination = try SharedBuffer(bytes)
-        let listener = try Socket.listen(on: .tcp(host: "127.0.0.1", port: 0))
-        let address = try Socket.localAddress(of: listener.number)
-        guard let target = try ResolvedAddress.resolve(address).first else { throw SystemError("resolve \(address)", errno: 0) }
-        let (client, _) = try Socket.connect(to: target)
-        let server = accept(listener.number, nil, nil)
-        setBlocking(client)
-        let serving = try KernelThread.start(name: "raw-server") {
-            var request: UInt8 = 0
-            while recv(server, &request, 1, 0) == 1 {
-                var sent = 0
-                while sent < bytes {
-                    let count = send(server, source.bytes.baseAddress.map { $0 + sent }, bytes - sent, 0)
-                    guard count > 0 else { return }
-                    sent += count
-                }
-            }
-        }
-        var recorder = LatencyRecorder()
-        let start = BootClock.now
-        var request: UInt8 = 1
-        repeat {
-            let before = BootClock.now
-            send(client, &request, 1, 0)
-            guard recv(client, destination.bytes.baseAddress, bytes, CInt(MSG_WAITALL)) == bytes else {
-                throw SystemError("receive \(bytes) bytes", errno: errno)
-            }
-            recorder.record(nanoseconds: BootClock.now.nanoseconds - before.nanoseconds)
-        } while BootClock.now.since(start) < measuringTime
-        let elapsed = BootClock.now.nanoseconds - start.nanoseconds
-        close(client)
-        serving.join()
-        close(server)
-        return recorder.measurement("raw loopback", bytes: bytes, threads: 2, elapsedNanoseconds: elapsed)
-    }
-
-    private static func setBlocking(_ descriptor: CInt) {
-        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
-    }
-}
-
-/// The same through tickets, frames, checksums and two event loops.
+/// The bytes of `raw loopback` through tickets, frames, checksums and two event loops.
 private enum TransferLoopback {
     private static let version = Version(term: 1, sequence: 1)
 

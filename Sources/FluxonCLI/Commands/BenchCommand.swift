@@ -9,31 +9,13 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure the cluster, with memcpy and raw loopback of the same run beside it.",
         discussion: """
-            Cases: \(Case.allCases.map(\.rawValue).joined(separator: ", ")).
+            Cases: \(MeasuredCase.allCases.map(\.rawValue).joined(separator: ", ")).
             `local put` and `rpc unary` run with one operation in flight and with 64; large values with as many as \
             \(ByteSize.describe(InFlightBudget.bytes)) allow. With --json each line is an object with case, bytes, threads, in_flight, ops_per_s, \
             gb_per_s, p50_us, p99_us.
 
             Keys begin with fluxon-bench/ and are removed at the end.
             """)
-
-    enum Case: String, CaseIterable {
-        case memcpy
-        case rawLoopback = "raw loopback"
-        case localGetZeroCopy = "local get zero-copy"
-        case localGetTouched = "local get touched"
-        case localPut = "local put"
-        case remoteGet = "remote get tcp"
-        case rpcUnary = "rpc unary"
-
-        /// Whether the case needs a cluster to attach to.
-        var usesStore: Bool {
-            switch self {
-            case .localGetZeroCopy, .localGetTouched, .localPut, .remoteGet: true
-            case .memcpy, .rawLoopback, .rpcUnary: false
-            }
-        }
-    }
 
     @Option(
         name: .customLong("case"), help: ArgumentHelp("Only cases whose names contain this. May be given several times.", valueName: "text")
@@ -56,9 +38,6 @@ struct BenchCommand: AsyncParsableCommand {
 
     @OptionGroup var attach: AttachOptions
 
-    private static let defaultSizes = [1 << 10, 4 << 10, 64 << 10, 1 << 20, 16 << 20]
-    private static let inFlight = [1, 64]
-
     func validate() throws {
         for text in bytes where (ByteSize.parse(text) ?? 0) < 1 { throw ValidationError("--bytes \(text): must be a size such as 4KiB") }
         if TimeSpan.parse(duration) == nil {
@@ -69,50 +48,35 @@ struct BenchCommand: AsyncParsableCommand {
         }
     }
 
-    private var cases: [Case] { Case.allCases.filter { one in only.isEmpty || only.contains { one.rawValue.contains($0) } } }
+    private var cases: [MeasuredCase] {
+        MeasuredCase.allCases.filter { one in only.isEmpty || only.contains { one.rawValue.contains($0) } }
+    }
 
     func run() async throws {
-        let sizes = bytes.isEmpty ? Self.defaultSizes : bytes.compactMap(ByteSize.parse)
+        let sizes = bytes.isEmpty ? MeasuredCase.sizes : bytes.compactMap(ByteSize.parse)
         let timing = CaseTiming(duration: TimeSpan.parse(duration) ?? .milliseconds(500))
-        let store = cases.contains(where: \.usesStore) ? try await attach.connect(as: "fluxon bench", prefaults: true) : nil
-        let other = cases.contains(.remoteGet) ? try await connectToPeer(of: store) : nil
+        let stores = try await connect()
         if !attach.json { Terminal.line(Terminal.bold(Measurement.tableHeader)) }
         for one in cases {
             for size in sizes {
-                for measurement in try await measure(one, bytes: size, timing, store, other) {
+                for measurement in try await one.measure(bytes: size, timing: timing, stores: stores) {
                     Terminal.line(attach.json ? measurement.json : measurement.tableRow)
                 }
             }
         }
     }
 
-    private func measure(_ one: Case, bytes: Int, _ timing: CaseTiming, _ store: Store?, _ other: Store?) async throws -> [Measurement] {
-        switch one {
-        case .memcpy: return [MemoryCopyLimit.measure(bytes: bytes, duration: timing.duration)]
-        case .rawLoopback: return [try RawLoopback.measure(bytes: bytes, timing: timing)]
-        case .rpcUnary:
-            var results: [Measurement] = []
-            for count in Self.inFlight { results.append(try await UnaryCallCase.measure(bytes: bytes, inFlight: count, timing: timing)) }
-            return results
-        case .localGetZeroCopy, .localGetTouched, .localPut, .remoteGet:
-            guard let store else { return [] }
-            let measured = StoreCases(store: store, timing: timing)
-            if one == .localGetZeroCopy { return [try await measured.localGetZeroCopy(bytes: bytes)] }
-            if one == .localGetTouched { return [try await measured.localGetTouched(bytes: bytes)] }
-            if one == .remoteGet {
-                guard let other else { return [] }
-                return [try await measured.remoteGet(bytes: bytes, from: other)]
-            }
-            var results: [Measurement] = []
-            for count in Self.inFlight { results.append(try await measured.localPut(bytes: bytes, inFlight: count)) }
-            return results
-        }
+    /// What the chosen cases need of the cluster; nil when they need none.
+    private func connect() async throws -> MeasuredCase.Stores? {
+        guard cases.contains(where: \.usesStore) else { return nil }
+        let store = try await attach.connect(as: "fluxon bench", prefaults: true)
+        return MeasuredCase.Stores(store: store, peer: cases.contains(.remoteGet) ? try await connectToPeer(of: store) : nil)
     }
 
     /// A store at another owner, nil with a note when there is none.
-    private func connectToPeer(of store: Store?) async throws -> Store? {
+    private func connectToPeer(of store: Store) async throws -> Store? {
         var path = peer
-        if path == nil, let store {
+        if path == nil {
             let control = try ControlClient(path: attach.path(), timeout: attach.duration)
             let members = try await control.members().members
             // One whose socket is on this machine: another host's path names nothing here.
