@@ -19,16 +19,20 @@ extension RoutingTable {
         } catch {
             return endSession(id, now: now)
         }
-        if case .heartbeat(let sentAt) = frame.control, session.isActive {
-            session.heartbeat = sentAt
-            self[id].lease.granted(receipt: now)
-        }
         self[id].session = session
         touch(id)
         for message in frame.messages.dropFirst(repeated) {
             guard self[id].session?.number == session.number else { return }
             receive(id, message, now: now)
         }
+        // Behind the messages: the last page of a report brings the first heartbeat of its session with it.
+        if case .heartbeat(let sentAt) = frame.control, self[id].session?.number == session.number { heartbeat(id, sentAt, now: now) }
+    }
+
+    private mutating func heartbeat(_ id: OwnerID, _ sentAt: BootInstant, now: BootInstant) {
+        guard self[id].session?.isActive == true else { return }
+        self[id].session?.heartbeat = sentAt
+        self[id].lease.granted(receipt: now)
     }
 
     private mutating func receive(_ id: OwnerID, _ message: OwnerMessage, now: BootInstant) {

@@ -60,6 +60,24 @@ import Testing
         #expect(table.placement(of: key)?.holders == [OwnerID(1)])
     }
 
+    @Test("the heartbeat that comes with the last page of a report is granted in that turn: an owner is valid as soon as it is heard")
+    mutating func firstGrant() {
+        let hello = LinkHello(cluster: "c", instance: InstanceKey("owner-1"), life: 1)
+        table.received(OwnerFrame(term: 0, session: 0, control: .hello(hello)), on: ConnectionID(1), now: Self.start)
+        for case .writeRoster(let instance, let entry) in table.takeEffects() { table.rosterWritten(instance, entry, now: Self.start) }
+        table.flush(now: Self.start)
+        _ = table.takeEffects()
+        var frame = OwnerFrame(term: 3, session: 1, control: .heartbeat(sentAt: BootInstant(nanoseconds: 77)))
+        frame.first = 1
+        frame.messages = [.report(ReportPage(entries: [], pending: [], isLast: true))]
+        table.received(frame, on: ConnectionID(1), now: Self.start)
+        table.flush(now: Self.start)
+        let granted = table.takeEffects().compactMap { effect in
+            if case .send(_, let frame) = effect, case .grant(let grant) = frame.control { grant.sentAt } else { nil }
+        }
+        #expect(granted == [BootInstant(nanoseconds: 77)])
+    }
+
     @Test("a put of a key held elsewhere waits for the holder's confirmation; the holder learns when it is acknowledged")
     mutating func invalidation() {
         join(1)
