@@ -11,6 +11,8 @@ package actor EmbeddedEtcd {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
 
     private let service: MetadataService
+    private let onFailure: @Sendable (any Error) -> Void
+    private var isFailed = false
     /// Nil once stopped: its handlers hold this actor.
     private var server: RPCServer?
     private var isFlushScheduled = false
@@ -27,12 +29,15 @@ package actor EmbeddedEtcd {
     /// - Parameters:
     ///   - path: The SQLite file; made if it is missing, its folder must exist.
     ///   - address: Port 0 lets the system choose.
+    ///   - onFailure: Called once, on the server's loop, when the file failed: nothing but refusals comes then, until a new start.
     /// - Returns: The server, and the address with the port that it is bound to.
     /// - Throws: `MetadataStoreError`, or what the loop or the socket throws.
-    package static func start(path: String, listen address: SocketAddress) async throws -> (server: EmbeddedEtcd, address: SocketAddress) {
+    package static func start(
+        path: String, listen address: SocketAddress, onFailure: @escaping @Sendable (any Error) -> Void = { _ in }
+    ) async throws -> (server: EmbeddedEtcd, address: SocketAddress) {
         let loop = try EventLoop.started(name: "fluxon-etcd")
         do {
-            let embedded = try await EmbeddedEtcd(path: path, loop: loop)
+            let embedded = try await EmbeddedEtcd(path: path, loop: loop, onFailure: onFailure)
             return (embedded, try await embedded.listen(address))
         } catch {
             loop.stop()
@@ -40,8 +45,9 @@ package actor EmbeddedEtcd {
         }
     }
 
-    private init(path: String, loop: EventLoop) async throws {
+    private init(path: String, loop: EventLoop, onFailure: @escaping @Sendable (any Error) -> Void) async throws {
         self.loop = loop
+        self.onFailure = onFailure
         service = try MetadataService(store: try MetadataStore(path: path), clock: { loop.now })
     }
 
@@ -122,6 +128,10 @@ package actor EmbeddedEtcd {
         loop.atEndOfTick {
             self.isFlushScheduled = false
             self.service.flush()
+            if let failure = self.service.storageFailure, !self.isFailed {
+                self.isFailed = true
+                self.onFailure(failure)
+            }
             self.armLeaseTimer()
         }
     }

@@ -68,11 +68,34 @@ import Testing
         #expect(try master.end() == .exited(code: 0))
     }
 
-    private func start(_ role: String, _ file: String) throws -> Started {
+    @Test("a master whose metadata file cannot be written any more ends and says why, for its supervisor to start it again")
+    func fullDisk() throws {
+        let port = try Kernel.freeLoopbackPort()
+        let file = "\(roles.folder)/full.yaml"
+        let metadata = "{listen: '127.0.0.1:\(port)', path: \(roles.folder)/full.sqlite}"
+        try File.replace(file, with: Array("{cluster_name: one, instance_key: m, embedded_metadata: \(metadata)}".utf8))
+        // A file of at most 256 KiB stands for a disk that is full.
+        let master = try start("master", file, before: "trap '' XFSZ; ulimit -f 256; ")
+        let leads = try master.wait { try master.output.contains("leads") }
+        #expect(leads)
+        let writer = try ChildProcess(
+            executable: "/bin/sh",
+            arguments: ["-c", "i=0; while etcdctl --endpoints 127.0.0.1:\(port) put k $i; do i=$((i+1)); done"],
+            environment: ["PATH": "/usr/bin:/bin", "ETCDCTL_API": "3"], output: try File.open("\(file).writer", .create))
+        #expect(try master.end() == .exited(code: 1))
+        let said = try master.output
+        #expect(said.contains("free space on its disk"), "\(said)")
+        _ = try Kernel.waitReadable([writer.process.descriptor.number], timeout: .seconds(60))
+        #expect(try writer.reap() == .exited(code: 0))
+    }
+
+    /// - Parameter before: What a shell does before it becomes the role.
+    private func start(_ role: String, _ file: String, before: String = "") throws -> Started {
         let output = try File.open("\(file).output", .create)
         try File.resize(output, to: 0)
         let child = try ChildProcess(
-            executable: "\(StandInRoles.products)/fluxon-\(role)", arguments: ["--config", file], environment: [:], output: output)
+            executable: "/bin/bash", arguments: ["-c", "\(before)exec \(StandInRoles.products)/fluxon-\(role) --config \(file)"],
+            environment: [:], output: output)
         return Started(child: child, outputPath: "\(file).output")
     }
 

@@ -1,5 +1,6 @@
 import FluxonCore
 import FluxonSystem
+import Foundation
 import Glibc
 import Testing
 
@@ -14,10 +15,7 @@ import Testing
             _ = template.withUnsafeMutableBufferPointer { buffer in buffer.baseAddress.map { mkdtemp($0) } }
             path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         }
-        deinit {
-            unlink("\(path)/pool")
-            rmdir(path)
-        }
+        deinit { try? FileManager.default.removeItem(atPath: path) }
     }
 
     @Test("a new pool is a file of mode 0640, reserved in full, and attests nothing")
@@ -66,6 +64,25 @@ import Testing
         #expect(!view.isAttached)
         #expect(held.bytes == [1, 2, 3], "a held value stays readable")
         #expect(second.find(try Key("key")) == nil)
+    }
+
+    @Test("an owner that stops gives the memory back when nobody is attached, and the next one still attests its pool")
+    func released() throws {
+        let folder = Folder()
+        func blocks() -> Int {
+            var status = stat()
+            return stat("\(folder.path)/pool", &status) == 0 ? Int(status.st_blocks) * 512 : -1
+        }
+        var pool: Pool? = try Self.pool(in: folder.path).pool
+        let full = blocks()
+        _ = try pool?.attach(process: 1, canPut: false)
+        pool?.fence()
+        #expect(pool?.releaseData() == false && blocks() == full, "who is attached may hold a value")
+        pool?.processDied(1)
+        #expect(pool?.releaseData() == true && blocks() <= full - (1 << 20))
+        pool = nil
+        let second = try Self.pool(in: folder.path)
+        #expect(second.attested && blocks() == full)
     }
 
     @Test("a file that is no pool is replaced, and attests nothing")

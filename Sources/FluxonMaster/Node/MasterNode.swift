@@ -32,7 +32,8 @@ package final class MasterNode: Service {
     }
 
     private func serve(on loop: EventLoop) async throws {
-        let embedded = try await serveMetadata()
+        let (failures, failure) = AsyncStream.makeStream(of: (any Error).self)
+        let embedded = try await serveMetadata { failure.yield($0) }
         let etcd = EtcdClient(
             loop: loop, options: try EtcdClientOptions(endpoints: configuration.etcdEndpoints, access: configuration.etcd))
         let server = RPCServer(loop: loop)
@@ -50,13 +51,29 @@ package final class MasterNode: Service {
             logger.warning("monitoring is configured, and this version writes no metrics or logs to it yet; see fluxon status")
         }
         await reportReachability(of: etcd)
-        let ending: any Error
-        do { try await campaignForever(lease, routing, advertised: advertised(address)) } catch { ending = error }
+        let ending = await first(of: failures) {
+            try await self.campaignForever(lease, routing, advertised: self.advertised(address))
+        }
         ServiceNotifier.stopping()
         try await loop.perform { bound.value.close() }
         await etcd.close()
         await embedded?.stop()
         if !(ending is CancellationError), !Task.isShuttingDownGracefully { throw ending }
+    }
+
+    /// What ends this master: a failure that comes from beside it, or the error of `body`, which is cancelled and awaited in either case.
+    private func first(of failures: AsyncStream<any Error>, or body: @escaping @Sendable () async throws -> Void) async -> any Error {
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await body() }
+                group.addTask { for await failure in failures { throw failure } }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
+            return CancellationError()
+        } catch {
+            return error
+        }
     }
 
     /// An etcd that is away is waited for, visibly.
@@ -72,11 +89,12 @@ package final class MasterNode: Service {
         }
     }
 
-    /// The metadata of one machine, from a file of this process, where the configuration asks for that.
-    private func serveMetadata() async throws -> EmbeddedEtcd? {
+    /// The metadata of one machine, from a file of this process, where the configuration asks for that. When the file fails, only a new
+    /// start can tell what it holds: this process ends, visibly, for its supervisor to start it again.
+    private func serveMetadata(onFailure: @escaping @Sendable (any Error) -> Void) async throws -> EmbeddedEtcd? {
         guard let metadata = configuration.embeddedMetadata else { return nil }
         let (server, address) = try await EmbeddedEtcd.start(
-            path: metadata.path, listen: .tcp(host: metadata.listen.host, port: metadata.listen.port))
+            path: metadata.path, listen: .tcp(host: metadata.listen.host, port: metadata.listen.port), onFailure: onFailure)
         logger.info("embedded metadata", metadata: ["fluxon.address": "\(address)", "fluxon.file": "\(metadata.path)"])
         return server
     }

@@ -25,6 +25,8 @@ package final class MasterLink {
     private var retry: LoopTimer?
     private var failures = 0
     private var patience = RefusalPatience()
+    /// The loss that the log told of last; the same again is not told again.
+    private var toldLoss: String?
     private var isClosed = false
 
     private var directory = PeerDirectory()
@@ -127,6 +129,7 @@ package final class MasterLink {
             let frame = try MasterFrame(decoding: bytes)
             failures = 0
             patience.accepted()
+            toldLoss = nil
             driver.received(frame)
         } catch {
             logger.error("a frame of the master makes no sense", metadata: ["fluxon.error": "\(error)"])
@@ -143,7 +146,10 @@ package final class MasterLink {
             return onFatal(FluxonError(.alreadyInUse, status.message))
         default: break
         }
-        logger.notice("link to the master lost", metadata: ["fluxon.status": "\(status)", "fluxon.leader": "\(leaderName)"])
+        if toldLoss != "\(status)" {
+            toldLoss = "\(status)"
+            logger.notice("link to the master lost; trying on", metadata: ["fluxon.status": "\(status)", "fluxon.leader": "\(leaderName)"])
+        }
         scheduleConnect()
     }
 

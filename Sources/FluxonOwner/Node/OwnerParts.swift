@@ -143,6 +143,9 @@ final class OwnerParts {
         localServer.close()
         transfer.assumeIsolated { $0.close() }
         driver.pool.fence()
+        if !driver.pool.releaseData() {
+            logger.notice("processes are still attached: the pool keeps its memory until they end or this owner starts again")
+        }
     }
 
     // MARK: Status

@@ -74,6 +74,15 @@ extension Pool {
         PoolFence.fence(base: base, geometry: geometry, entries: Int(nextFreshEntry))
     }
 
+    /// Gives the values' memory back to the machine, for an owner that stops: its file stays, as what the next one attests (R1). Only after
+    /// `fence`, and only when nobody is attached: a process that is may read what it pinned, or write into a span of its own (P10, F1).
+    ///
+    /// - Returns: Whether the memory was given back.
+    package func releaseData() -> Bool {
+        guard attached.isEmpty else { return false }
+        return storage.releaseData()
+    }
+
     // MARK: Eviction
 
     /// The next copy to evict, by SIEVE over the heat bytes, replicas before all others; nil when none is left that may go.

@@ -39,6 +39,9 @@ package final class PoolStorage {
         return (try? reserve(range)) != nil
     }
 
+    /// Gives the memory of all values back; the mapping stays and reads as zero.
+    func releaseData() -> Bool { (try? file.punchHole(geometry.dataOffset..<geometry.fileBytes)) != nil }
+
     /// Bytes that growing leaves to everything else in the container.
     private static let margin = 16 << 20
 

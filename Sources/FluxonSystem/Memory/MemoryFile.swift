@@ -38,6 +38,11 @@ package final class MemoryFile: Sendable {
         try File.reserve(file, offset: UInt64(range.lowerBound), byteCount: UInt64(range.count))
     }
 
+    /// Gives the memory of `range` back; the file keeps its size and reads as zero there.
+    package func punchHole(_ range: Range<Int>) throws(SystemError) {
+        try File.punchHole(file, offset: UInt64(range.lowerBound), byteCount: UInt64(range.count))
+    }
+
     /// Takes the file's exclusive lock, held till the last descriptor of this opening closes. False when another holds it.
     package func tryLock() throws(SystemError) -> Bool { try File.tryLock(file) }
 
