@@ -115,8 +115,17 @@ let testTargets: [Target] = [
     tests("FluxonMeasureTests", ["FluxonMeasure"]),
     // The checker of recorded histories, for the simulator and for real processes.
     .target(name: "FluxonLinearizability", path: "Tests/FluxonLinearizability", swiftSettings: settings),
+    // Clients that write down what they saw: in the tests' own process, and as processes that can be killed.
+    .target(
+        name: "FluxonWorkload", dependencies: ["Fluxon", "FluxonLinearizability", "FluxonCore", "FluxonSystem"],
+        path: "Tests/FluxonWorkload", swiftSettings: settings),
+    .executableTarget(
+        name: "fluxon-chaos-client", dependencies: ["Fluxon", "FluxonWorkload"], path: "Tests/FluxonChaosClient",
+        swiftSettings: settings),
     tests("FluxonSimulationTests", ["FluxonLinearizability", "FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool", heap]),
-    tests("FluxonClusterTests", ["Fluxon", "FluxonLinearizability", "FluxonCore", "FluxonSystem", "FluxonTestFiles"]),
+    tests(
+        "FluxonClusterTests",
+        ["Fluxon", "FluxonWorkload", "FluxonLinearizability", "FluxonCore", "FluxonSystem", "FluxonTestFiles", "fluxon-chaos-client"]),
     tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem", "FluxonTestFiles"]),
     tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem", "FluxonTestFiles"]),
     tests("FluxonTidyTests", []),

@@ -1,5 +1,6 @@
 import Fluxon
 import FluxonSystem
+import FluxonWorkload
 import Glibc
 import Testing
 

@@ -1,13 +1,13 @@
 import Fluxon
+import FluxonCore
 import FluxonSystem
+import FluxonWorkload
 import Glibc
 import Testing
 
 /// What users fear, on real processes under load: the recorded history is linearizable per key, no value is mixed, every call ends.
 /// Faults fall after so many calls, on a cluster at work, whatever the machine's speed.
 @Suite(.serialized, .timeLimit(.minutes(4))) struct FaultTests {
-    private static let keys = (0..<4).map { "hot-\($0)" }
-
     private func run(
         metadata: TestCluster.Metadata, atLeast operations: Int, _ nemesis: (TestCluster, HistoryRecorder) async throws -> Void
     ) async throws {
@@ -16,7 +16,7 @@ import Testing
             try await Store.connect(to: cluster.sharedDescription(0)), try await Store.connect(to: cluster.sharedDescription(1)),
         ]
         let recorder = HistoryRecorder()
-        try await Workload(stores: stores, keys: Self.keys, recorder: recorder).run { try await nemesis(cluster, recorder) }
+        try await Workload(stores: stores, keys: KeyPlan(hot: 4), log: recorder).run { try await nemesis(cluster, recorder) }
         let verdict = recorder.verdict()
         #expect(verdict.isEmpty, "\(verdict.joined(separator: "\n"))")
         #expect(recorder.finishedOperations >= operations)
@@ -32,7 +32,7 @@ import Testing
         try await run(metadata: .embedded, atLeast: 1500) { cluster, recorder in
             for index in [0, 1] {
                 await recorder.finish(500)
-                recorder.recordLoss(of: Self.keys, at: BootClock.now.nanoseconds)
+                recorder.recordLoss(at: BootClock.now)
                 cluster.owners[index].kill()
                 try cluster.owners[index].start()
             }

@@ -38,7 +38,10 @@ enum TidyRules {
             ["ContinuousClock", "SuspendingClock"], "time is an argument, or the boot clock's",
             ["Sources/FluxonCLI/", "Sources/FluxonMeasure/", "Benchmarks/", "Tests/"]
         ),
-        (["Task.sleep", "usleep", "nanosleep"], "wait for the event, or on the loop", ["Tests/FluxonClusterTests/", "Benchmarks/"]),
+        (
+            ["Task.sleep", "usleep", "nanosleep"], "wait for the event, or on the loop",
+            ["Tests/FluxonClusterTests/", "Tests/FluxonWorkload/", "Tests/FluxonChaosClient/", "Benchmarks/"]
+        ),
         (["DispatchQueue", "Thread.sleep", "NSLock"], "execution is an event loop's", []),
     ]
 

@@ -57,6 +57,13 @@ final class RoleProcess: @unchecked Sendable {
         throw RoleFailure(what: "\(name) was not ready within \(limit)", log: log)
     }
 
+    /// How the process ended by itself, once.
+    func ending() -> ChildProcess.Ending? {
+        guard let ending = (try? child?.reap()) ?? nil else { return nil }
+        child = nil
+        return ending
+    }
+
     func signal(_ number: CInt) { try? child?.process.signal(number) }
 
     /// Ends the process for sure and waits for its death.

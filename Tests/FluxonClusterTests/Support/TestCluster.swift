@@ -19,8 +19,11 @@ final class TestCluster {
     let master: RoleProcess
     let owners: [RoleProcess]
     let externals: [RoleProcess]
-    private let etcd: RoleProcess?
-    private let poolFolder: String
+    /// A process of its own only with `Metadata.etcd`.
+    let etcd: RoleProcess?
+    /// In the order master, metadata, and each owner's control and bulk.
+    let proxies: [FaultProxy]
+    let poolFolder: String
 
     /// The sockets of the owners and of their externals.
     func ownerSocket(_ index: Int) -> String { "\(folder)/run-\(index + 1)/owner.sock" }
@@ -34,20 +37,28 @@ final class TestCluster {
         return "/" + String(cString: path).split(separator: "/").dropLast().joined(separator: "/")
     }
 
+    /// - Parameters:
+    ///   - hasProxies: Everything that goes over TCP between roles goes through `proxies`, where it can be disturbed.
+    ///   - hasOwnMemory: The pools lie in a tmpfs of their own that can be filled, where this user may mount one.
     init(
-        owners count: Int = 2, metadata: Metadata = .embedded, poolBytes: Int = 64 << 20, hasExternals: Bool = false, usesTLS: Bool = false
+        owners count: Int = 2, metadata: Metadata = .embedded, poolBytes: Int = 64 << 20, hasExternals: Bool = false, usesTLS: Bool = false,
+        hasProxies: Bool = false, hasOwnMemory: Bool = false
     ) throws {
         let name = "fxk-\(UInt32.random(in: 0 ... .max))"
         folder = "/tmp/\(name)"
         poolFolder = "/dev/shm/\(name)"
         try File.makeDirectories(folder)
         try File.makeDirectories(poolFolder)
+        // Room for pools of earlier lives: a process that is stopped holds on to them.
+        if hasOwnMemory { mount("tmpfs", poolFolder, "tmpfs", 0, "size=\(poolBytes * count * 5)") }
         // One certificate for every role of this machine.
         let tls = try usesTLS ? TestCertificates.shared.get() : nil
         let tlsLines =
             tls.map { ["tls: {certificate: \($0.path("server.pem")), key: \($0.path("server.key")), ca: \($0.path("ca.pem"))}"] } ?? []
-        let metadataPort = try Kernel.freeLoopbackPort()
-        let endpoint = "http://127.0.0.1:\(metadataPort)"
+        let ports = try Ports(owners: count)
+        proxies = hasProxies ? try ports.proxies() : []
+        let endpoint = "http://127.0.0.1:\(ports.metadata)"
+        let usedEndpoint = hasProxies ? "http://\(Ports.proxyHost):\(ports.metadata)" : endpoint
         let folder = folder
         let poolFolder = poolFolder
 
@@ -59,30 +70,19 @@ final class TestCluster {
                 name: name, executable: "\(Self.products)/fluxon-\(role)", arguments: ["--config", path], folder: folder)
         }
 
-        switch metadata {
-        case .etcd:
-            let peer = "http://127.0.0.1:\(try Kernel.freeLoopbackPort())"
-            etcd = RoleProcess(
-                name: "etcd", executable: "/usr/bin/etcd",
-                arguments: [
-                    "--data-dir", "\(folder)/etcd", "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
-                    "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=\(peer)",
-                    "--unsafe-no-fsync",
-                ], folder: folder, announcesReadiness: false)
-            master = try role("master", "master-1", ["etcd_endpoints: [\"\(endpoint)\"]"] + tlsLines)
-        case .embedded:
-            etcd = nil
-            master = try role(
-                "master", "master-1",
-                ["embedded_metadata: {listen: \"127.0.0.1:\(metadataPort)\", path: \"\(folder)/metadata.sqlite\"}"] + tlsLines)
-        }
+        etcd = metadata == .etcd ? try Self.etcd(endpoint, in: folder) : nil
+        let kept =
+            metadata == .etcd
+            ? "etcd_endpoints: [\"\(usedEndpoint)\"]"
+            : "embedded_metadata: {listen: \"127.0.0.1:\(ports.metadata)\", path: \"\(folder)/metadata.sqlite\"}"
+        master = try role("master", "master-1", [kept] + (hasProxies ? ports.masterLines : []) + tlsLines)
         owners = try (1...count).map { number in
             try role(
                 "owner", "owner-\(number)",
                 [
-                    "etcd_endpoints: [\"\(endpoint)\"]", "shared_memory_path: \(poolFolder)/\(number)",
+                    "etcd_endpoints: [\"\(usedEndpoint)\"]", "shared_memory_path: \(poolFolder)/\(number)",
                     "shared_file_path: \(folder)/run-\(number)", "contribute_to_cluster_pool_size: \(poolBytes)",
-                ] + tlsLines)
+                ] + (hasProxies ? ports.ownerLines(number - 1) : []) + tlsLines)
         }
         externals =
             hasExternals
@@ -98,9 +98,58 @@ final class TestCluster {
         for external in externals { try external.start() }
     }
 
+    /// What the clients of a `ClientSlot` wrote down.
+    func callLogs() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".calls") }.map { "\(folder)/\($0)" }
+    }
+
+    private static func etcd(_ endpoint: String, in folder: String) throws -> RoleProcess {
+        let peer = "http://127.0.0.1:\(try Kernel.freeLoopbackPort())"
+        return RoleProcess(
+            name: "etcd", executable: "/usr/bin/etcd",
+            arguments: [
+                "--data-dir", "\(folder)/etcd", "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
+                "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=\(peer)",
+                "--unsafe-no-fsync",
+            ], folder: folder, announcesReadiness: false)
+    }
+
     deinit {
         for process in externals + owners + [master] + (etcd.map { [$0] } ?? []) { process.kill() }
+        for proxy in proxies { proxy.close() }
+        umount2(poolFolder, CInt(MNT_DETACH))
         // Logs of a failed test are in its report; folders of memory must not stay.
         for path in [poolFolder, folder] { try? FileManager.default.removeItem(atPath: path) }
+    }
+}
+
+/// Fixed ports, so that a proxy can stand at the same port of another address of the loopback: the roles advertise that one.
+private struct Ports {
+    static let proxyHost = "127.0.0.2"
+    let metadata: UInt16
+    let master: UInt16
+    let owners: [(control: UInt16, bulk: UInt16)]
+
+    init(owners count: Int) throws {
+        metadata = try Kernel.freeLoopbackPort()
+        master = try Kernel.freeLoopbackPort()
+        owners = try (0..<count).map { _ in (try Kernel.freeLoopbackPort(), try Kernel.freeLoopbackPort()) }
+    }
+
+    var masterLines: [String] { ["listen: \"127.0.0.1:\(master)\"", "network: {advertise: \(Self.proxyHost)}"] }
+
+    func ownerLines(_ index: Int) -> [String] {
+        [
+            "listen: \"127.0.0.1:\(owners[index].control)\"",
+            "network: {bulk_listen: \"127.0.0.1:\(owners[index].bulk)\", advertise: \(Self.proxyHost)}",
+        ]
+    }
+
+    func proxies() throws -> [FaultProxy] {
+        var links = [("links to master-1", master), ("links to etcd", metadata)]
+        for (index, ports) in owners.enumerated() {
+            links += [("control of owner-\(index + 1)", ports.control), ("bulk of owner-\(index + 1)", ports.bulk)]
+        }
+        return try links.map { try FaultProxy(name: $0.0, host: Self.proxyHost, port: $0.1) }
     }
 }

@@ -1,15 +1,15 @@
-import Fluxon
+package import Fluxon
 import Glibc
 
 /// Bytes that name themselves: a number that is written once in a run, in every eight bytes.
-enum TestValue {
+package enum TestValue {
     /// - Parameter count: A multiple of 8.
-    static func bytes(number: UInt64, count: Int) -> [UInt8] {
+    package static func bytes(number: UInt64, count: Int) -> [UInt8] {
         [UInt64](repeating: number, count: count / 8).withUnsafeBytes { Array($0) }
     }
 
     /// The number of a whole, unmixed value; nil for anything else.
-    static func number(of value: Value) -> UInt64? {
+    package static func number(of value: Value) -> UInt64? {
         value.withBytes { bytes in
             guard bytes.byteCount >= 8, bytes.byteCount % 8 == 0 else { return nil }
             return bytes.withUnsafeBytes { bytes in

@@ -1,0 +1,44 @@
+import Fluxon
+import FluxonWorkload
+import Glibc
+import Synchronization
+
+/// A business process that a nemesis may kill or stop at any moment: puts, replaces, removes and reads until SIGTERM.
+///
+///     fluxon-chaos-client PATH LOG SEED FIRST
+///
+/// PATH is where it attaches, LOG where its calls are written down, FIRST the first of the numbers that are its own. It ends with 0 when
+/// every call that it began has ended.
+@main enum ChaosClient {
+    static let keys = KeyPlan(hot: 4, cold: 40, period: .seconds(15))
+
+    static func main() async throws {
+        let arguments = CommandLine.arguments
+        guard arguments.count == 5, let seed = UInt64(arguments[3]), let first = UInt64(arguments[4]) else { exit(64) }
+        guard !isStopping.load(ordering: .relaxed) else { exit(0) }
+        signal(SIGTERM) { _ in isStopping.store(true, ordering: .relaxed) }
+        let log = try CallLogFile(path: arguments[2], first: first)
+        let store = await connect(to: arguments[1])
+        let workload = Workload(stores: [store], keys: keys, log: log, largestValue: 1 << 20, seed: seed)
+        try await workload.run { @Sendable in
+            while !isStopping.load(ordering: .relaxed) { try await Task.sleep(for: .milliseconds(20)) }
+        }
+    }
+
+    /// Until the owner is there: it may be down when a client starts.
+    private static func connect(to path: String) async -> Store {
+        var options = Store.Options()
+        options.name = "chaos-client"
+        while !isStopping.load(ordering: .relaxed) {
+            do throws(FluxonError) {
+                return try await Store.connect(to: path, options: options)
+            } catch {
+                usleep(100_000)
+            }
+        }
+        exit(0)
+    }
+}
+
+/// Set by the signal's handler: nothing else is allowed there.
+private let isStopping = Atomic<Bool>(false)

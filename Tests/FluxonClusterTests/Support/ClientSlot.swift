@@ -1,0 +1,78 @@
+import FluxonCore
+import FluxonSystem
+import FluxonWorkload
+import Glibc
+
+/// A place for a client process: one that was killed is replaced by a new one, with a log and numbers of its own.
+final class ClientSlot {
+    let name: String
+    private let index: Int
+    private let path: String
+    private let folder: String
+    private let seed: UInt64
+    private let recorder: HistoryRecorder
+    private var life = 0
+    private(set) var process: RoleProcess
+    private var log = Descriptor(owning: -1)
+    private var rest: [UInt8] = []
+
+    init(index: Int, path: String, folder: String, seed: UInt64, recorder: HistoryRecorder) {
+        self.index = index
+        self.path = path
+        self.folder = folder
+        self.seed = seed
+        self.recorder = recorder
+        name = "client-\(index + 1)"
+        process = RoleProcess(name: name, executable: "", arguments: [], folder: folder, announcesReadiness: false)
+    }
+
+    /// Never 0, which the tests' own process has.
+    var source: HistoryRecorder.Source { UInt64((index + 1) * 1000 + life) }
+
+    func start() throws {
+        life += 1
+        let calls = "\(folder)/\(name).\(life).calls"
+        log = Descriptor(owning: open(calls, O_RDONLY | O_CREAT | O_CLOEXEC, 0o640))
+        rest = []
+        process = RoleProcess(
+            name: "\(name).\(life)", executable: "\(TestCluster.products)/fluxon-chaos-client",
+            arguments: [path, calls, "\(seed &+ source)", "\(source << 40)"], folder: folder, announcesReadiness: false)
+        try process.launch()
+    }
+
+    func kill() {
+        process.kill()
+        collect()
+        recorder.abandon(source)
+    }
+
+    /// Lets the calls under way end.
+    func stop() {
+        let ending = process.stop(within: .seconds(20))
+        collect()
+        if ending != .exited(code: 0) {
+            let how = ending.map(String.init(describing:)) ?? "killed"
+            recorder.violation("\(name) did not stop in order: \(how), \(process.log.suffix(500))")
+        }
+    }
+
+    /// Reads what the client has written down since the last time.
+    func collect() {
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = buffer.withUnsafeMutableBytes { read(log.number, $0.baseAddress, $0.count) }
+            guard count > 0 else { return }
+            rest += buffer[..<count]
+            guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { continue }
+            for line in rest[..<end].split(separator: UInt8(ascii: "\n")) {
+                let text = String(decoding: line, as: UTF8.self)
+                guard let line = CallLine(Substring(text)) else {
+                    recorder.violation("\(name) wrote what nobody understands: \(text)")
+                    continue
+                }
+                recorder.record(line)
+            }
+            rest.removeSubrange(...end)
+        }
+    }
+}

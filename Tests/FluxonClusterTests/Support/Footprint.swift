@@ -1,0 +1,74 @@
+import FluxonCore
+import FluxonSystem
+import Foundation
+import Glibc
+
+/// What a cluster takes: of each process by the kernel's word, of pools and table by `fluxon status`.
+struct Footprint {
+    /// By role and figure, e.g. `owner-1 descriptors`.
+    private(set) var figures: [String: Int] = [:]
+
+    init(of cluster: TestCluster) throws {
+        for role in [cluster.master] + cluster.owners + cluster.externals {
+            guard let process = role.processID else { throw RoleFailure(what: "\(role.name) does not run", log: role.log) }
+            for descriptor in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd") {
+                let path = "/proc/\(process)/fd/\(descriptor)"
+                guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { continue }
+                // "socket:[1]", "anon_inode:[pidfd]", "/a/file".
+                let kind = target.hasPrefix("anon") ? target : target.split(separator: ":").first.map(String.init) ?? ""
+                figures["\(role.name) \(kind) descriptors", default: 0] += 1
+            }
+            let status = try String(decoding: File.readAll("/proc/\(process)/status", limit: 1 << 16), as: UTF8.self)
+            for line in status.split(separator: "\n") {
+                let words = line.split(whereSeparator: \.isWhitespace)
+                guard words.count > 1, let number = Int(words[1]) else { continue }
+                if words[0] == "Threads:" { figures["\(role.name) threads"] = number }
+                if words[0] == "RssAnon:" { figures["\(role.name) KiB of its own"] = number }
+            }
+        }
+        for (index, owner) in cluster.owners.enumerated() {
+            for (section, values) in try Self.status(cluster.ownerSocket(index), in: cluster.folder) {
+                let isMaster = values["members"] != nil
+                for name in ["live_bytes", "keys", "retired", "processes", "members"] {
+                    guard let value = values[name] as? Int else { continue }
+                    figures[isMaster ? "master \(name)" : "\(owner.name) (\(section)) \(name)"] = value
+                }
+            }
+        }
+    }
+
+    private static func status(_ socket: String, in folder: String) throws -> [String: [String: Any]] {
+        let path = "\(folder)/status.json"
+        unlink(path)
+        let output = Descriptor(owning: open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+        let environment = ["PATH": "/usr/bin:/bin"].merging(
+            getenv("LD_LIBRARY_PATH").map { ["LD_LIBRARY_PATH": String(cString: $0)] } ?? [:]
+        ) { $1 }
+        let tool = try ChildProcess(
+            executable: "\(TestCluster.products)/fluxon", arguments: ["status", "--json", "--attach", socket, "--timeout", "5s"],
+            environment: environment, output: output)
+        _ = try Kernel.waitReadable([tool.process.descriptor.number], timeout: .seconds(10))
+        let text = try File.readAll(path, limit: 1 << 16)
+        guard try tool.reap() == .exited(code: 0) else {
+            throw RoleFailure(what: "fluxon status failed", log: String(decoding: text, as: UTF8.self))
+        }
+        return try JSONSerialization.jsonObject(with: Data(text)) as? [String: [String: Any]] ?? [:]
+    }
+
+    /// What is beyond `baseline` by more than work leaves behind.
+    func excess(over baseline: Footprint) -> [String] {
+        figures.sorted { $0.key < $1.key }.compactMap { name, now in
+            let before = baseline.figures[name] ?? 0
+            let slack =
+                switch name.split(separator: " ").last {
+                case "own": 64 << 10
+                // Up to eight idle connections for bulk data in each direction stay for a minute.
+                case "descriptors": name.hasPrefix("owner") && name.contains("socket") ? 20 : 4
+                // The runtime starts one when a task needs it.
+                case "threads": 2
+                default: 0
+                }
+            return now > before + slack ? "\(name): \(now), was \(before)" : nil
+        }
+    }
+}
