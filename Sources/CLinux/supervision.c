@@ -181,7 +181,8 @@ int cfluxon_notify(const char *path, const char *text) {
     if (result < 0) return result;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
-    ssize_t sent = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, length);
+    // Never waits: the socket of a manager that does not read takes only so many (net.unix.max_dgram_qlen).
+    ssize_t sent = sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address, length);
     result = sent < 0 ? -errno : 0;
     close(fd);
     return result;

@@ -19,8 +19,11 @@ package enum ServiceNotifier {
 
     private static func notify(_ text: String) {
         guard let path = getenv("NOTIFY_SOCKET") else { return }
-        _ = cfluxon_notify(path, text)
+        send(text, to: String(cString: path))
     }
+
+    /// Never waits: the caller is a role's loop, and a manager that is stopped must not stop the role.
+    package static func send(_ text: String, to path: String) { _ = cfluxon_notify(path, text) }
 }
 
 /// The manager's end of `ServiceNotifier`: a socket for one child.

@@ -85,6 +85,15 @@ import Testing
         #expect(try socket.receive() == [.status("reserving"), .ready, .status("a=b"), .stopping])
     }
 
+    @Test("a manager that does not read never stops the process that notifies it", .timeLimit(.minutes(1)))
+    func unreadNotifications() throws {
+        let socket = try ServiceNotificationSocket(path: "\(folder)/u")
+        // More than net.unix.max_dgram_qlen, 10 or 512.
+        for _ in 0..<2000 { ServiceNotifier.send("READY=1", to: socket.path) }
+        let received = try socket.receive()
+        #expect(!received.isEmpty && received.count < 2000 && received.allSatisfy { $0 == .ready })
+    }
+
     @Test("a notification socket's path that the kernel would cut is refused")
     func longPath() {
         #expect(throws: SystemError.self) { _ = try ServiceNotificationSocket(path: "\(folder)/" + String(repeating: "n", count: 108)) }
