@@ -43,7 +43,8 @@ final class ChaosRun {
         for client in clients { client.stop() }
         nemesis.say("calm: \(operationCount) calls")
         try await readEverything()
-        let excess = try await excess(within: .seconds(15))
+        // A ticket whose asker gave up during the last fault keeps its source's bytes for 30 s.
+        let excess = try await excess(within: .seconds(40))
         let verdict = recorder.verdict() + excess
         nemesis.say("\(verdict.count) violations")
         if !verdict.isEmpty { keepEvidence() }
