@@ -160,8 +160,10 @@ actor TransportStage {
     func closeTransport() { transport?.close() }
     func revoke(_ ticket: Ticket) { book.revoke(ticket) }
 
-    /// Waits until the source let go of `count` tickets, since the start.
+    /// Waits until the source let go of `count` tickets, since the start. Those that it has not seen are taken back first: on a busy
+    /// machine a read may be cancelled, or over its deadline, before its request has arrived.
     func released(_ count: Int) async {
+        book.revokeAll(issuedBefore: loop.now)
         if released >= count { return }
         await withCheckedContinuation { releaseWaiters.append((count, $0)) }
     }
