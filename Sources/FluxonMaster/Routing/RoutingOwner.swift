@@ -62,6 +62,10 @@ struct RoutingSession: Sendable {
     /// The report is complete: grants may follow once the roster says `in`.
     var isActive = false
     var nextInvalidation: UInt64 = 1
+    /// The owner has applied every invalidation up to this number.
+    var confirmed: UInt64 = 0
+    /// The last invalidation of the report: before it is confirmed the roster does not say `in` again.
+    var returnsAfter: UInt64 = 0
     /// To be sent before anything else on this connection.
     var welcome: LinkWelcome?
     /// A heartbeat of this turn, to be granted in `flush`.

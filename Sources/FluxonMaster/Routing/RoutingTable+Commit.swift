@@ -94,6 +94,9 @@ extension RoutingTable {
     /// The holder has applied every invalidation of this session up to `number`.
     mutating func confirmed(_ holder: OwnerID, upTo number: UInt64, now: BootInstant) {
         guard let session = self[holder].session?.number else { return }
+        let confirmed = max(self[holder].session?.confirmed ?? 0, number)
+        self[holder].session?.confirmed = confirmed
+        if self[holder].desired.state != .in { returnIfConfirmed(holder) }
         while let first = self[holder].awaited.first, let sent = first.sent, sent.session == session, sent.number <= number {
             self[holder].awaited.removeFirst()
             resolve(first, holder, now: now)

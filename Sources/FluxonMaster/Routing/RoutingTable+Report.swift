@@ -100,18 +100,27 @@ extension RoutingTable {
         self[id].isTrusted = true
         self[id].seen = []
         self[id].pending = []
-        self[id].desired.state = .in
-        write(id)
         for commit in pending where !replay(id, commit, now: now) {
             let reference = self[id].name(commit.operation)
             guard let session = self[id].session?.number else { continue }
             let waiting = WaitingCommit(owner: id, session: session, reference: reference, commit: commit)
             activities[commit.key, default: .init()].commits.append(waiting)
         }
+        let told = (self[id].session?.nextInvalidation ?? 1) - 1
+        self[id].session?.returnsAfter = told
+        returnIfConfirmed(id)
         judgeAllClaims(now: now)
         for commit in pending { prepareNext(commit.key, now: now) }
         checkProgress(now: now)
         wakeStalled(now: now)
+    }
+
+    /// R6 believes who is `in`: that may stand in the roster only once this owner has applied what the resync took from it. A master
+    /// that died before would leave an owner that is trusted with a copy which others have overwritten (decision 0017).
+    mutating func returnIfConfirmed(_ id: OwnerID) {
+        guard let session = self[id].session, session.isActive, session.confirmed >= session.returnsAfter else { return }
+        self[id].desired.state = .in
+        write(id)
     }
 
     /// R3: what the table lists at this owner and the owner did not name is gone.
