@@ -16,7 +16,7 @@ import Testing
         "a planted mistake is found",
         arguments: [
             (Bug.replica(.skipInvalidation), 1), (.replica(.deadlineFromArrival), 1), (.replica(.joinDetachedFetch), 1),
-            (.replica(.takeWithoutValidity), 205), (.routing(.completeBeforeConfirm), 1), (.routing(.exposeEarly), 1),
+            (.routing(.completeBeforeConfirm), 1), (.routing(.exposeEarly), 1),
             (.routing(.openAtOnce), 1), (.routing(.trustBypassed), 38), (.routing(.bypassWithoutRoster), 30), (.reader(.deadlineLast), 74),
         ] as [(Bug, UInt64)])
     func found(bug: Bug, start: UInt64) {
