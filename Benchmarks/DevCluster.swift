@@ -20,7 +20,10 @@ final class DevCluster {
     private static let startLimit = Duration.seconds(60)
     private static let stopLimit = Duration.seconds(20)
 
-    init(owners: Int) async throws {
+    /// - Parameters:
+    ///   - poolBytes: What each owner lends; nil leaves it to `fluxon dev`.
+    ///   - workFolder: Where configurations and logs lie; kept. Nil: a temporary one.
+    init(owners: Int, poolBytes: Int? = nil, workFolder: String? = nil) async throws {
         let folder = try Self.executableFolder()
         let missing = ["fluxon", "fluxon-master", "fluxon-owner", "fluxon-external"].filter { access("\(folder)/\($0)", X_OK) != 0 }
         guard missing.isEmpty else {
@@ -29,8 +32,10 @@ final class DevCluster {
         }
         // In memory: nothing to clean up, and the kernel ends the child with this process.
         let output = try File.inMemory(name: "fluxon-dev-output")
+        let options = (poolBytes.map { ["--pool", "\($0)"] } ?? []) + (workFolder.map { ["--workdir", $0] } ?? [])
         let child = try ChildProcess(
-            executable: "\(folder)/fluxon", arguments: ["dev", "--json", "--owners", "\(owners)"], environment: [:], output: output)
+            executable: "\(folder)/fluxon", arguments: ["dev", "--json", "--owners", "\(owners)"] + options, environment: [:],
+            output: output)
         let deadline = BootClock.now.advanced(by: Self.startLimit)
         var members: [Member] = []
         while members.count < 1 + 2 * owners {
@@ -63,6 +68,11 @@ final class DevCluster {
         return MeasuredCase.Stores(store: store, peer: sockets.count > 1 ? try await Store.connect(to: sockets[1]) : nil)
     }
 
+    func first(_ role: String) throws -> Member {
+        guard let member = members.first(where: { $0.role == role }) else { throw BenchmarkFailure("`fluxon dev` told of no \(role)") }
+        return member
+    }
+
     private static func member(_ line: Substring) -> Member? {
         guard let json = try? JSONValue(parsing: Array(line.utf8)), let role = json["role"]?.text, let name = json["instance_key"]?.text,
             let processID = json["pid"]?.unsignedInteger
@@ -70,7 +80,7 @@ final class DevCluster {
         return Member(role: role, instanceKey: name, processID: Int32(clamping: processID), socket: json["socket"]?.text)
     }
 
-    private static func executableFolder() throws -> String {
+    static func executableFolder() throws -> String {
         guard let path = realpath("/proc/self/exe", nil) else { throw SystemError("find this executable's folder", errno: errno) }
         defer { free(path) }
         return "/" + String(cString: path).split(separator: "/").dropLast().joined(separator: "/")

@@ -8,7 +8,7 @@ import Glibc
 /// `case, role, seconds, core_percent` and `case, keys, key_bytes, bytes_per_key`.
 enum Footprint {
     private static let idleTime = Duration.seconds(10)
-    private static let lanes = 64
+    private static let lanes = ManyKeys.lanes
 
     static func run(keys: Int) async throws {
         guard keys >= lanes else { throw BenchmarkFailure("\(keys) keys are too few; at least \(lanes)") }
@@ -38,13 +38,13 @@ enum Footprint {
     }
 
     private static func memory(_ cluster: DevCluster, _ store: Store, keys: Int) async throws {
-        guard let master = cluster.members.first(where: { $0.role == "master" }) else { return }
+        let master = try cluster.first("master")
         // So that buffers which grow once are not counted among the keys.
-        try await put(0..<lanes, store)
+        try await ManyKeys.put(0..<lanes, store, bytes: 1)
         let before = try residentBytes(master)
-        try await put(lanes..<keys, store)
+        try await ManyKeys.put(lanes..<keys, store, bytes: 1)
         let grown = max(0, try residentBytes(master) - before)
-        let keyBytes = key(0).utf8.count
+        let keyBytes = ManyKeys.name(0).utf8.count
         Main.line(
             json([
                 ("case", .string("master memory")), ("keys", .integer(Int64(keys))), ("key_bytes", .integer(Int64(keyBytes))),
@@ -52,26 +52,7 @@ enum Footprint {
             ]))
     }
 
-    private static func put(_ numbers: Range<Int>, _ store: Store) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for lane in 0..<lanes {
-                group.addTask {
-                    for number in stride(from: numbers.lowerBound + lane, to: numbers.upperBound, by: lanes) {
-                        try await store.put(key(number), [1])
-                    }
-                }
-            }
-            try await group.waitForAll()
-        }
-    }
-
-    /// 24 bytes each.
-    private static func key(_ number: Int) -> String {
-        let digits = String(number)
-        return "fluxon-footprint/" + String(repeating: "0", count: max(0, 7 - digits.count)) + digits
-    }
-
-    private static func json(_ members: [(name: String, value: JSONValue)]) -> String { JSONValue.object(members).text() }
+    static func json(_ members: [(name: String, value: JSONValue)]) -> String { JSONValue.object(members).text() }
 
     /// Processor time of all threads since the process began, in ticks: fields 14 and 15 of /proc/PID/stat.
     private static func processorTicks(_ member: DevCluster.Member) throws -> Int {
@@ -84,7 +65,7 @@ enum Footprint {
         return user + system
     }
 
-    private static func residentBytes(_ member: DevCluster.Member) throws -> Int {
+    static func residentBytes(_ member: DevCluster.Member) throws -> Int {
         let text = String(decoding: try File.readAll("/proc/\(member.processID)/statm", limit: 1 << 12), as: UTF8.self)
         guard let pages = text.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
             throw BenchmarkFailure("/proc/\(member.processID)/statm is not what proc(5) says")

@@ -1,16 +1,30 @@
+import FluxonCore
 import FluxonMeasure
 import FluxonSystem
+import Foundation
 import Glibc
 
 /// `fluxon-benchmarks [NAME…] [BYTES…]`: runs the cases whose names contain one of the words, or all; a number is a size in bytes, and then
 /// only those sizes are measured. One line of JSON each.
 @main struct Main {
-    static func main() async throws {
-        let arguments = CommandLine.arguments.dropFirst()
+    static func main() async {
+        do {
+            try await run(CommandLine.arguments.dropFirst())
+        } catch {
+            FileHandle.standardError.write(Data("fluxon-benchmarks: \(error)\n".utf8))
+            exit(1)
+        }
+    }
+
+    private static func run(_ arguments: ArraySlice<String>) async throws {
         switch arguments.first {
         case "-h", "--help": print(usage)
         case "--list": for name in Selection.names { print(name) }
         case "serve-rpc": try await serveRPC(at: arguments.dropFirst().first)
+        case "client": try await ClientProcess.run(Array(arguments.dropFirst()))
+        case "growth": for one in try growths(arguments.dropFirst().first) { try await one.run() }
+        case "failover": try await Failover.run(keys: arguments.dropFirst().first.flatMap { Int($0) } ?? 1_000_000)
+        case "start": try await Start.run(poolBytes: arguments.dropFirst().first.flatMap(ByteSize.parse) ?? 8 << 30)
         case "footprint": try await Footprint.run(keys: arguments.dropFirst().first.flatMap { Int($0) } ?? 200_000)
         default: try await Selection(arguments).run()
         }
@@ -21,6 +35,9 @@ import Glibc
                fluxon-benchmarks --list               the names
                fluxon-benchmarks serve-rpc [ADDRESS]  an echo of gRPC messages until stopped, for h2load and the like
                fluxon-benchmarks footprint [KEYS]     what an idle cluster costs, and a key at the master
+               fluxon-benchmarks growth [WHAT]        how costs grow: with keys, processes, in-flight, sizes; default: all four
+               fluxon-benchmarks failover [KEYS]      the master is killed and started again: until gets and puts work
+               fluxon-benchmarks start [SIZE]         a cold start with a pool of SIZE (default 8GiB), and attaching to it
 
           NAME   only cases whose names contain it, e.g. 'local put'
           BYTES  only these sizes, e.g. 4096
@@ -28,6 +45,14 @@ import Glibc
         One line of JSON each: case, bytes, threads, in_flight, ops_per_s, gb_per_s, p50_us, p99_us. The cases `local get`, `local put` and
         `remote get` start a cluster of their own with the executables beside this one.
         """
+
+    private static func growths(_ name: String?) throws -> [Growth] {
+        guard let name else { return Growth.allCases }
+        guard let one = Growth(rawValue: name) else {
+            throw BenchmarkFailure("nothing grows with '\(name)'; one of \(Growth.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return [one]
+    }
 
     /// Prints where it listens and serves until a signal ends it.
     private static func serveRPC(at address: String?) async throws {

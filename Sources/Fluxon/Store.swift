@@ -66,5 +66,14 @@ public final class Store: Sendable {
     /// Whether values are read in place. False: they are copied by the owner, since this process has another clock or lacks the rights.
     public var isMapped: Bool { core.attachment?.view != nil }
 
+    /// The thread that this store's answers arrive on, for code whose latency counts more than anything beside it:
+    ///
+    ///     Task(executorPreference: store.taskExecutor) { try await store.put("key", value) }
+    ///
+    /// A task there has its answer without another thread being woken, a quarter of what a put costs on an idle machine. While such a
+    /// task computes, no answer of this store is read: keep what stands between two calls short, and never block. After `close` such
+    /// tasks go on where others do.
+    public var taskExecutor: any TaskExecutor { core.taskExecutor }
+
     func deadline(_ timeout: Duration?) -> BootInstant { BootClock.now.advanced(by: timeout ?? defaultTimeout) }
 }

@@ -20,6 +20,8 @@ package enum Limits {
     package static let linkFrameMessages = 4096
     /// Entries, and pending commits, in one page of an owner's report.
     package static let reportPageEntries = 2048
+    /// Pages of a report that a master has not acknowledged yet; the next waits.
+    package static let reportWindowPages = 8
     /// Holders that an answer to a lookup names.
     package static let answeredHolders = 16
     /// Longest text of a refusal in bytes.

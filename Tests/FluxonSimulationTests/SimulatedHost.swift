@@ -43,6 +43,9 @@ extension Simulation {
         var configuration = ReplicaConfiguration(
             cluster: Self.cluster, instance: host.instance, life: random.next(), fenced: fenced, timing: options.timing)
         configuration.backlogLimit = 64
+        // So that reports have pages that wait for others.
+        configuration.reportPageEntries = 1
+        configuration.reportWindowPages = 2
         var table = ReplicaTable(store: host.store, configuration: configuration)
         table.planted = options.replicaBug
         host.table = consume table

@@ -55,6 +55,20 @@ import Testing
         await withCheckedContinuation { done in loop.executeInPlace { loop.execute { done.resume() } } }
     }
 
+    @Test("a task that prefers the loop runs there, and goes on elsewhere when the loop has ended")
+    func taskAfterTheEnd() async throws {
+        let loop = try EventLoop.started(name: "test")
+        let task = Task(executorPreference: loop.taskExecutor) {
+            let wasCurrent = loop.isCurrent
+            loop.stop()
+            await Task.yield()
+            try? await Task.sleep(for: .milliseconds(1))
+            return wasCurrent && !loop.isCurrent
+        }
+        #expect(await task.value)
+        #expect(await Task(executorPreference: loop.taskExecutor) { loop.isCurrent }.value == false)
+    }
+
     @Test("what is for after the flushes comes after what they cause")
     func afterFlushes() async throws {
         let loop = try EventLoop.started(name: "test")

@@ -38,6 +38,20 @@ import Testing
         #expect(try await store.get("other") == nil)
     }
 
+    @Test("a task on the store's own executor puts and gets there, and goes on after the store's end")
+    func ownExecutor() async throws {
+        let owner = try await LocalOwner()
+        let store = try await Store.connect(to: owner.path)
+        let code = try await Task(executorPreference: store.taskExecutor) {
+            for number in 0..<100 { try await store.put("key", "\(number)") }
+            let last = try await store.get("key").map { try $0.copyBytes() }
+            #expect(last == Array("99".utf8))
+            store.close()
+            return await fluxonError { try await store.put("key", "closed") }?.code
+        }.value
+        #expect(code == .closed)
+    }
+
     @Test("a key that was never put, or was removed, shows nothing")
     func absent() async throws {
         let owner = try await LocalOwner()

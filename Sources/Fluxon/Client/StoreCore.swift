@@ -34,6 +34,7 @@ final class StoreCore: Sendable {
 
     var attachment: Attachment? { current.withLock { $0 } }
     var isForkedChild: Bool { fork.isChild }
+    var taskExecutor: LoopTaskExecutor { loop.taskExecutor }
 
     /// Attaches for the first time.
     func start() async throws(FluxonError) {

@@ -13,7 +13,7 @@ struct DevCommand: ParsableCommand {
             until every process says that it is ready, and shows where they are. Ctrl-C stops them in reverse order; a second Ctrl-C at \
             once. The cluster's metadata lives in a file of the master's, unless --etcd names an etcd.
 
-            The pools take a quarter of the free /dev/shm, at most 1 GiB together.
+            Without --pool the pools take a quarter of the free /dev/shm, at most 1 GiB together.
 
             Examples:
               fluxon dev
@@ -23,6 +23,9 @@ struct DevCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("How many owners, each standing for one machine: 1 to \(Self.ownerLimit).", valueName: "n"))
     var owners = 2
+
+    @Option(help: ArgumentHelp("Memory that each owner lends, e.g. 4GiB; all of it is taken at the start.", valueName: "size"))
+    var pool: String?
 
     @Option(
         help: ArgumentHelp(
@@ -49,6 +52,12 @@ struct DevCommand: ParsableCommand {
 
     func validate() throws {
         guard (1...Self.ownerLimit).contains(owners) else { throw ValidationError("--owners \(owners): must be 1 to \(Self.ownerLimit)") }
+        if let pool {
+            guard let bytes = ByteSize.parse(pool), bytes >= OwnerConfiguration.minimumPoolBytes else {
+                let least = ByteSize.describe(OwnerConfiguration.minimumPoolBytes)
+                throw ValidationError("--pool \(pool): must be a size of \(least) or more, e.g. 512MiB")
+            }
+        }
         for text in etcd where (NetworkEndpoint(text)?.port ?? 0) == 0 {
             throw ValidationError("--etcd \(text): must be http://host:port, https://host:port or host:port, e.g. http://127.0.0.1:2379")
         }
@@ -81,13 +90,7 @@ struct DevCommand: ParsableCommand {
         let executables = try DevSurroundings.executableFolder()
         let metadata: DevPlan.Metadata =
             try etcd.isEmpty ? .embedded(port: Kernel.freeLoopbackPort()) : .existing(etcd.compactMap { NetworkEndpoint($0) })
-        let share = min(surroundings.freeBytes / 4, Self.poolLimit) / UInt64(owners)
-        let pool = share - share % (1 << 20)
-        guard pool >= OwnerConfiguration.minimumPoolBytes else {
-            throw CommandFailure.failed(
-                "/dev/shm has \(ByteSize.describe(Int(clamping: surroundings.freeBytes))) free, too little for \(owners) owners; free some, or give --owners 1"
-            )
-        }
+        let pool = try poolBytes(free: surroundings.freeBytes)
         let plan = DevPlan(
             clusterName: clusterName, prefix: prefix, ownerCount: owners, workFolder: surroundings.workFolder,
             poolFolder: surroundings.poolFolder,
@@ -98,6 +101,19 @@ struct DevCommand: ParsableCommand {
                 "\(plan.longestSocketPath): a socket's path may have \(Limits.socketPathBytes) bytes; give a shorter --workdir or --prefix")
         }
         return plan
+    }
+
+    /// Of each owner.
+    private func poolBytes(free: UInt64) throws -> UInt64 {
+        let wanted = pool.flatMap(ByteSize.parse).map { UInt64(clamping: $0) }
+        let share = min(free / 4, Self.poolLimit) / UInt64(owners)
+        let bytes = wanted ?? share - share % (1 << 20)
+        guard bytes >= OwnerConfiguration.minimumPoolBytes, bytes <= free / UInt64(owners) else {
+            throw CommandFailure.failed(
+                "/dev/shm has \(ByteSize.describe(Int(clamping: free))) free, too little for \(owners) owners"
+                    + "\(wanted == nil ? "" : " with --pool \(pool ?? "")"); free some, or give fewer --owners or a smaller --pool")
+        }
+        return bytes
     }
 
     private func serve(_ plan: DevPlan, free: UInt64) throws {

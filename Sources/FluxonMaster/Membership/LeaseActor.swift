@@ -134,6 +134,23 @@ package actor LeaseActor {
         written = present
     }
 
+    /// Ends the leadership of an earlier life of this very master, whose lease would keep every campaign waiting. For one that is surely
+    /// dead: a master that serves the metadata itself died with its lock on the file. (Elections are not what safety rests on: G1.)
+    package func endFormerLife(of instance: InstanceKey) async {
+        do throws(EtcdError) {
+            guard let leader = try await etcd.get(keyspace.leader),
+                AttributeLine(parsing: String(decoding: leader.value, as: UTF8.self))?["instance"] == instance.name
+            else { return }
+            _ = try await etcd.transaction(election.resignation(term: leader.createRevision))
+            // Presence hangs on the same lease.
+            try await etcd.revoke(leader.lease)
+            logger.info("the leadership of this master's former life is ended", metadata: ["fluxon.term": "\(leader.createRevision)"])
+        } catch {
+            // Then it runs out by itself.
+            logger.warning("the leadership of this master's former life is not ended", metadata: ["fluxon.error": "\(error)"])
+        }
+    }
+
     /// Gives the leadership up at once, so that the next master need not wait for the lease to run out.
     package func resign(_ leadership: Leadership) async {
         let resignation = election.resignation(term: leadership.term)

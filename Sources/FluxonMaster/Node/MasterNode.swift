@@ -117,6 +117,7 @@ package final class MasterNode: Service {
         let line = AttributeLine([
             ("address", advertised), ("instance", configuration.instanceKey.name), ("protocol", "\(ProtocolVersion.current)"),
         ])
+        if configuration.embeddedMetadata != nil { await lease.endFormerLife(of: configuration.instanceKey) }
         while true {
             ServiceNotifier.status("waiting for the leadership")
             let (losses, loss) = AsyncStream.makeStream(of: Void.self)

@@ -121,8 +121,9 @@ package struct RoutingTable: Sendable {
             effects.append(.send(connection, MasterFrame(term: term, session: session.number, control: .welcome(welcome))))
         }
         var grant = takeGrant(&session, id)
+        // A report has few pages under way, and sends no heartbeats that an acknowledgement could ride back on.
         while var frame: MasterFrame = session.link.takeFrame(
-            term: term, session: session.number, maximumMessages: Limits.linkFrameMessages)
+            term: term, session: session.number, maximumMessages: Limits.linkFrameMessages, peerWaits: !session.isActive)
         {
             if session.link.unsent == 0 {
                 frame.control = grant.map(MasterControl.grant)

@@ -7,6 +7,7 @@ package enum MeasuredCase: String, CaseIterable, Sendable {
     case localGetZeroCopy = "local get zero-copy"
     case localGetTouched = "local get touched"
     case localPut = "local put"
+    case localPutOnExecutor = "local put on the store's executor"
     case remoteGet = "remote get tcp"
     case unaryCall = "rpc unary"
 
@@ -30,7 +31,7 @@ package enum MeasuredCase: String, CaseIterable, Sendable {
     /// Whether the case needs a cluster to attach to.
     package var usesStore: Bool {
         switch self {
-        case .localGetZeroCopy, .localGetTouched, .localPut, .remoteGet: true
+        case .localGetZeroCopy, .localGetTouched, .localPut, .localPutOnExecutor, .remoteGet: true
         case .memcpy, .rawLoopback, .unaryCall: false
         }
     }
@@ -44,7 +45,7 @@ package enum MeasuredCase: String, CaseIterable, Sendable {
             var results: [Measurement] = []
             for count in Self.inFlight { results.append(try await UnaryCallCase.measure(bytes: bytes, inFlight: count, timing: timing)) }
             return results
-        case .localGetZeroCopy, .localGetTouched, .localPut, .remoteGet:
+        case .localGetZeroCopy, .localGetTouched, .localPut, .localPutOnExecutor, .remoteGet:
             guard let stores else { return [] }
             return try await measure(bytes: bytes, StoreCases(store: stores.store, timing: timing), peer: stores.peer)
         }
@@ -57,9 +58,12 @@ package enum MeasuredCase: String, CaseIterable, Sendable {
         case .remoteGet:
             guard let peer else { return [] }
             return [try await cases.remoteGet(bytes: bytes, from: peer)]
-        case .localPut:
+        case .localPut, .localPutOnExecutor:
+            let isOnExecutor = self == .localPutOnExecutor
             var results: [Measurement] = []
-            for count in Self.inFlight { results.append(try await cases.localPut(bytes: bytes, inFlight: count)) }
+            for count in Self.inFlight {
+                results.append(try await cases.localPut(bytes: bytes, inFlight: count, isOnExecutor: isOnExecutor))
+            }
             return results
         case .memcpy, .rawLoopback, .unaryCall: return []
         }

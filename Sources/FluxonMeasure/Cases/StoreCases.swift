@@ -3,14 +3,17 @@ internal import FluxonCore
 
 /// What a process pays for values: the cases `local get zero-copy`, `local get touched`, `local put` and `remote get tcp`.
 ///
-/// The keys begin with `fluxon-bench/` and are removed afterwards.
+/// The keys begin with `prefix` and are removed afterwards.
 package struct StoreCases: Sendable {
     private let store: Store
     private let timing: CaseTiming
+    private let prefix: String
 
-    package init(store: Store, timing: CaseTiming) {
+    /// - Parameter prefix: Of the keys; another one for each process that measures at the same time.
+    package init(store: Store, timing: CaseTiming, prefix: String = "fluxon-bench") {
         self.store = store
         self.timing = timing
+        self.prefix = prefix
     }
 
     /// A get of a value in this machine's pool whose bytes nobody looks at.
@@ -35,7 +38,7 @@ package struct StoreCases: Sendable {
     }
 
     private func localGet(_ name: String, bytes: Int, group: Int, _ use: (Value) -> Int) async throws -> Measurement {
-        let key = "fluxon-bench/get/\(bytes)"
+        let key = "\(prefix)/get/\(bytes)"
         try await store.put(key, [UInt8](repeating: 7, count: bytes))
         var recorder = LatencyRecorder(reserving: 1 << 16)
         var sink = 0
@@ -63,16 +66,18 @@ package struct StoreCases: Sendable {
     }
 
     /// A put through to the master's acknowledgement, each lane overwriting a key of its own.
-    package func localPut(bytes: Int, inFlight wanted: Int) async throws -> Measurement {
+    ///
+    /// - Parameter isOnExecutor: The lanes run on the store's own executor: the case `local put on the store's executor`.
+    package func localPut(bytes: Int, inFlight wanted: Int, isOnExecutor: Bool = false) async throws -> Measurement {
         let lanes = InFlightBudget.lanes(wanted, of: bytes)
         let content = [UInt8](repeating: 5, count: bytes)
-        for lane in 0..<lanes { for _ in 0..<timing.warmUp { try await store.put("fluxon-bench/put/\(lane)", content) } }
+        for lane in 0..<lanes { for _ in 0..<timing.warmUp { try await store.put("\(prefix)/put/\(lane)", content) } }
         let start = CaseTiming.now
         let end = timing.end
         let recorder = try await withThrowingTaskGroup(of: LatencyRecorder.self) { group in
             for lane in 0..<lanes {
-                group.addTask { [store] in
-                    let key = "fluxon-bench/put/\(lane)"
+                group.addTask(executorPreference: isOnExecutor ? store.taskExecutor : nil) { [store] in
+                    let key = "\(prefix)/put/\(lane)"
                     var recorder = LatencyRecorder()
                     var before = CaseTiming.now
                     repeat {
@@ -87,8 +92,9 @@ package struct StoreCases: Sendable {
             return try await group.reduce(into: LatencyRecorder()) { $0.merge($1) }
         }
         let elapsed = CaseTiming.now - start
-        for lane in 0..<lanes { try await store.remove("fluxon-bench/put/\(lane)") }
-        return recorder.measurement("local put", bytes: bytes, inFlight: lanes, elapsedNanoseconds: elapsed)
+        for lane in 0..<lanes { try await store.remove("\(prefix)/put/\(lane)") }
+        let name = isOnExecutor ? MeasuredCase.localPutOnExecutor : .localPut
+        return recorder.measurement(name.rawValue, bytes: bytes, inFlight: lanes, elapsedNanoseconds: elapsed)
     }
 
     /// The first get of values that only `peer`'s owner has: found through the master, pulled from pool to pool.
@@ -100,10 +106,10 @@ package struct StoreCases: Sendable {
         let end = timing.end
         var round = 0
         repeat {
-            for index in 0..<count { try await peer.put("fluxon-bench/remote/\(round)/\(index)", content) }
+            for index in 0..<count { try await peer.put("\(prefix)/remote/\(round)/\(index)", content) }
             for index in 0..<count {
                 let before = CaseTiming.now
-                guard try await store.get("fluxon-bench/remote/\(round)/\(index)") != nil else {
+                guard try await store.get("\(prefix)/remote/\(round)/\(index)") != nil else {
                     throw FluxonError(
                         .unavailable, "a value put at the other owner was evicted before it was fetched; enlarge the pools or lower --bytes"
                     )
@@ -114,7 +120,7 @@ package struct StoreCases: Sendable {
                 recorder.record(nanoseconds: duration)
                 elapsed += duration
             }
-            for index in 0..<count { try await peer.remove("fluxon-bench/remote/\(round)/\(index)") }
+            for index in 0..<count { try await peer.remove("\(prefix)/remote/\(round)/\(index)") }
             round += 1
         } while CaseTiming.now < end
         return recorder.measurement("remote get tcp", bytes: bytes, elapsedNanoseconds: elapsed)

@@ -89,19 +89,20 @@ extension ReplicaTable {
 
     /// Pages go out as the link takes them, so that a report of any length needs no more than a few pages of memory.
     mutating func continueReport(now: BootInstant) {
-        while var cursor = report, link.backlog < 8 {
+        let page = configuration.reportPageEntries
+        while var cursor = report, link.backlog < configuration.reportWindowPages {
             var entries: [ReportEntry] = []
-            while cursor.next < cursor.keys.count, entries.count < Limits.reportPageEntries {
+            while cursor.next < cursor.keys.count, entries.count < page {
                 if let entry = reportEntry(cursor.keys[cursor.next]) { entries.append(entry) }
                 cursor.next += 1
             }
             var pending: [LinkCommit] = []
             if cursor.next == cursor.keys.count {
-                for operation in cursor.operations.prefix(Limits.reportPageEntries) {
+                for operation in cursor.operations.prefix(page) {
                     guard let commit = inFlight[operation]?.commit else { continue }
                     pending.append(linkCommit(operation, commit.request))
                 }
-                cursor.operations.removeFirst(min(cursor.operations.count, Limits.reportPageEntries))
+                cursor.operations.removeFirst(min(cursor.operations.count, page))
             }
             let isLast = cursor.next == cursor.keys.count && cursor.operations.isEmpty
             send(.report(ReportPage(entries: entries, pending: pending, isLast: isLast)))

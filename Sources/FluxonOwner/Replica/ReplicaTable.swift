@@ -150,6 +150,8 @@ package struct ReplicaConfiguration: Sendable {
     package var fenced: Generation
     package var timing: ProtocolTiming
     package var backlogLimit = Limits.linkBacklogMessages
+    package var reportPageEntries = Limits.reportPageEntries
+    package var reportWindowPages = Limits.reportWindowPages
 
     package init(cluster: String, instance: InstanceKey, life: UInt64, fenced: Generation = Generation(0), timing: ProtocolTiming = .init())
     {

@@ -96,7 +96,10 @@ package final class EventLoop: @unchecked Sendable {
             isCurrent
             ? nil
             : baton.withLockIfAvailable { _ in
-                guard isRunning, !queue.hasWork else { return queue.add(.closure(work)) }
+                guard isRunning, !queue.hasWork else {
+                    queue.add(.closure(work))
+                    return
+                }
                 queue.setOwner(KernelThread.currentIdentifier)
                 work()
                 endTurn()
@@ -222,6 +225,7 @@ package final class EventLoop: @unchecked Sendable {
 
     private func end() {
         queue.setOwner(KernelThread.currentIdentifier)
+        queue.end()
         runWork()
         isRunning = false
         queue.setOwner(0)

@@ -23,7 +23,11 @@ package final class LoopTaskExecutor: TaskExecutor {
 
     init(queue: LoopQueue) { self.queue = queue }
 
-    package func enqueue(_ job: consuming ExecutorJob) { queue.add(.task(UnownedJob(job))) }
+    /// A task may outlive the loop that it prefers: it goes on where tasks without a preference run.
+    package func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if !queue.add(.task(job)) { globalConcurrentExecutor.enqueue(job) }
+    }
 
     package func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
 }

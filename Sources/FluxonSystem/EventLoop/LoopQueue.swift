@@ -16,6 +16,8 @@ final class LoopQueue: @unchecked Sendable {
         var work: [Work] = []
         /// The loop is, or is about to be, in epoll_wait without a timeout of zero: who adds work must signal.
         var isAsleep = false
+        /// The thread has ended, or will without looking here again.
+        var hasEnded = false
     }
 
     // SAFETY: `local` is only touched under the loop's baton, by the thread whose identifier is in `owner`. All else is immutable, atomic or under the mutex.
@@ -39,19 +41,26 @@ final class LoopQueue: @unchecked Sendable {
     /// Only by who holds the loop's baton.
     func setOwner(_ identifier: UInt) { owner.store(identifier, ordering: .relaxed) }
 
-    func add(_ work: Work) {
+    /// - Returns: false when the loop has ended: nobody would run it.
+    @discardableResult func add(_ work: Work) -> Bool {
         if isCurrent {
             local.append(work)
-            return
+            return true
         }
-        let mustWake = inbox.withLock { inbox in
+        let (mustWake, hasEnded) = inbox.withLock { inbox in
+            guard !inbox.hasEnded else { return (false, true) }
             inbox.work.append(work)
             defer { inbox.isAsleep = false }
-            return inbox.isAsleep
+            return (inbox.isAsleep, false)
         }
+        guard !hasEnded else { return false }
         hasInbox.store(true, ordering: .releasing)
         if mustWake { wake() }
+        return true
     }
+
+    /// Loop only, once: what comes from other threads afterwards is refused; what they left before is still to be run.
+    func end() { inbox.withLock { $0.hasEnded = true } }
 
     func wake() { _ = cfluxon_eventfd_signal(wakeDescriptor.number) }
 

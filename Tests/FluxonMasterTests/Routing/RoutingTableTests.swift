@@ -60,6 +60,27 @@ import Testing
         #expect(table.placement(of: key)?.holders == [OwnerID(1)])
     }
 
+    @Test("each page of a report is acknowledged at once: the owner sends the next one only then")
+    mutating func reportPages() throws {
+        join(1)
+        _ = send(1, [put(1)])
+        let hello = LinkHello(cluster: "c", instance: InstanceKey("owner-2"), life: 2)
+        table.received(OwnerFrame(term: 0, session: 0, control: .hello(hello)), on: ConnectionID(2), now: Self.start)
+        for case .writeRoster(let instance, let entry) in table.takeEffects() { table.rosterWritten(instance, entry, now: Self.start) }
+        _ = flush(at: Self.start)
+        for number in UInt64(1)...20 {
+            var frame = OwnerFrame(term: 3, session: 1)
+            frame.first = number
+            frame.messages = [.report(ReportPage(entries: [], pending: [], isLast: false))]
+            table.received(frame, on: ConnectionID(2), now: Self.start)
+            table.flush(now: Self.start)
+            let acknowledged = table.takeEffects().compactMap { effect in
+                if case .send(ConnectionID(2), let frame) = effect { frame.acknowledged } else { nil }
+            }
+            #expect(acknowledged == [number])
+        }
+    }
+
     @Test("the heartbeat that comes with the last page of a report is granted in that turn: an owner is valid as soon as it is heard")
     mutating func firstGrant() {
         let hello = LinkHello(cluster: "c", instance: InstanceKey("owner-1"), life: 1)

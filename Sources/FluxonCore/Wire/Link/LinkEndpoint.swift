@@ -48,10 +48,13 @@ package struct LinkEndpoint<Message: Hashable & Sendable>: Sendable {
 
     /// Messages that were not sent on this connection yet, with an acknowledgement. Nil when there are none, unless the peer keeps many
     /// messages for want of one: an acknowledgement frees its memory and nothing else, so it waits for a message or a heartbeat.
+    ///
+    /// - Parameter peerWaits: The peer goes on only when what it sent is acknowledged: every acknowledgement is a frame, if need be.
     package mutating func takeFrame<Control>(
-        term: UInt64, session: UInt64, maximumMessages: Int
+        term: UInt64, session: UInt64, maximumMessages: Int, peerWaits: Bool = false
     ) -> LinkFrame<Message, Control>? {
-        guard unsent > 0 || received - acknowledgedOnWire >= UInt64(acknowledgementDelay) else { return nil }
+        let delay = peerWaits ? 1 : acknowledgementDelay
+        guard unsent > 0 || received - acknowledgedOnWire >= UInt64(delay) else { return nil }
         var frame = LinkFrame<Message, Control>(term: term, session: session)
         let start = head + sentCount
         let count = min(unsent, maximumMessages)
