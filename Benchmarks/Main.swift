@@ -61,7 +61,7 @@ import Glibc
         while !Task.isCancelled { try await Task.sleep(for: .seconds(3600)) }
     }
 
-    static func report(_ measurement: Measurement) { line(measurement.json) }
+    static func report(_ measurement: FluxonMeasure.Measurement) { line(measurement.json) }
 
     /// Prints a line at once: a pipe sees it when it is measured.
     static func line(_ text: String) {

@@ -13,7 +13,25 @@ package struct Key: Hashable, Sendable {
         try self.init(Array(string.utf8))
     }
 
-    /// All bytes at once: the array's own way feeds them one by one, which was a fifth of a master's time.
+    /// Eight bytes at a time, here and in the hash all at once: the array's own ways take them one by one, which was a third of the time
+    /// that a master needs for an owner's report.
+    package static func == (left: Key, right: Key) -> Bool {
+        let (left, right) = (left.bytes.span.bytes, right.bytes.span.bytes)
+        guard left.byteCount == right.byteCount else { return false }
+        // Most keys that meet share one array.
+        guard !left.isIdentical(to: right) else { return true }
+        var offset = 0
+        while offset + 8 <= left.byteCount {
+            guard left.word(at: offset) == right.word(at: offset) else { return false }
+            offset += 8
+        }
+        while offset < left.byteCount {
+            guard left.byte(at: offset) == right.byte(at: offset) else { return false }
+            offset += 1
+        }
+        return true
+    }
+
     package func hash(into hasher: inout Hasher) {
         bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
     }
@@ -30,4 +48,9 @@ extension Key: CustomStringConvertible {
         String(validating: bytes, as: UTF8.self) ?? "0x"
             + bytes.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
     }
+}
+
+extension RawSpan {
+    fileprivate func word(at offset: Int) -> UInt64 { unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+    fileprivate func byte(at offset: Int) -> UInt8 { unsafeLoadUnaligned(fromByteOffset: offset, as: UInt8.self) }
 }

@@ -16,10 +16,15 @@ extension RoutingTable {
         if page.isLast { reportEnded(id, now: now) }
     }
 
-    /// Adds a holder. While the holder's own report runs, the key will not be missed at its end.
+    /// Adds a holder. While the holder's own repeated report runs, the key will not be missed at its end.
     mutating func register(_ id: OwnerID, _ key: Key, _ record: inout KeyRecord) {
         holderLists.insert(id, into: &record.holders)
-        if self[id].session?.isActive == false { self[id].seen.insert(key) }
+        see(id, key)
+    }
+
+    /// In an owner's first report nothing can be missed: this term lists nothing at it that it did not name.
+    private mutating func see(_ id: OwnerID, _ key: Key) {
+        if self[id].hasReported, self[id].session?.isActive == false { self[id].seen.insert(key) }
     }
 
     private mutating func reportLive(_ id: OwnerID, _ entry: ReportEntry, now: BootInstant) {
@@ -80,7 +85,7 @@ extension RoutingTable {
 
     private mutating func claim(_ id: OwnerID, _ entry: ReportEntry, _ cause: OperationReference, now: BootInstant) {
         guard let session = self[id].session?.number else { return }
-        if self[id].session?.isActive == false { self[id].seen.insert(entry.key) }
+        see(id, entry.key)
         let claim = ParkedClaim(owner: id, session: session, version: entry.version, byteCount: entry.byteCount, cause: cause)
         claims[entry.key, default: []].append(claim)
         judgeClaims(entry.key, now: now)
