@@ -30,6 +30,8 @@ struct RunningOperation: Sendable {
     var invalidated: [(owner: OwnerID, session: UInt64, number: UInt64)] = []
     /// nil: prepared.
     var version: Version?
+    /// What it completed over: comes back if this term ends before anybody has seen `version` (decision 0017).
+    var replaced: Version?
 }
 
 struct WaitingCommit: Sendable {

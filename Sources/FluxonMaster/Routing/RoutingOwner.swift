@@ -62,9 +62,7 @@ struct RoutingSession: Sendable {
     /// The report is complete: grants may follow once the roster says `in`.
     var isActive = false
     var nextInvalidation: UInt64 = 1
-    /// The owner has applied every invalidation up to this number.
-    var confirmed: UInt64 = 0
-    /// The last invalidation of the report: before it is confirmed the roster does not say `in` again.
+    /// The last message of the resync: before the owner has processed it the roster does not say `in` again.
     var returnsAfter: UInt64 = 0
     /// To be sent before anything else on this connection.
     var welcome: LinkWelcome?
@@ -85,6 +83,8 @@ struct AwaitedConfirmation: Sendable {
     var sent: (session: UInt64, number: UInt64)?
     /// L3: m_r of the last grant before it.
     var barrier: BootInstant?
+    /// The holder parks nothing for `cause`: its copy has no future whatever becomes of that operation.
+    var isDrop = false
 }
 
 struct OwnerOperation: Sendable {

@@ -62,12 +62,19 @@ extension RoutingTable {
         claims[key] = rest.isEmpty ? nil : rest
     }
 
-    /// An operation on the key is prepared: adopted copies are holders like others, the rest has no future.
-    mutating func dropUnadoptedClaims(_ key: Key) {
+    /// An operation on the key is prepared: adopted copies are holders like others, the rest has no future. The operation waits until
+    /// they are gone: in another term a copy that is still claimed might count as current behind what this operation made.
+    mutating func dropUnadoptedClaims(for operation: inout RunningOperation) {
+        let key = operation.commit.key
         guard let list = claims.removeValue(forKey: key) else { return }
         for claim in list where self[claim.owner].session?.number == claim.session {
             if let record = records[key], holderLists.contains(claim.owner, in: record.holders) { continue }
-            _ = sendInvalidation(claim.owner, key, cause: nil)
+            guard let number = sendInvalidation(claim.owner, key, cause: nil), claim.owner != operation.reference.owner else { continue }
+            var awaited = AwaitedConfirmation(key: key, cause: operation.reference, isDrop: true)
+            awaited.sent = (session: claim.session, number: number)
+            awaited.barrier = self[claim.owner].lease.lastGrant
+            self[claim.owner].awaited.append(awaited)
+            operation.awaited.append(claim.owner)
         }
     }
 }

@@ -45,7 +45,7 @@ extension RoutingTable {
         }
         var operation = RunningOperation(reference: waiting.reference, commit: commit)
         self[waiting.owner].operations[commit.operation] = OwnerOperation(key: commit.key, kind: commit.kind)
-        dropUnadoptedClaims(commit.key)
+        dropUnadoptedClaims(for: &operation)
         if let holders = current?.holders {
             for holder in holderLists.owners(of: holders) where holder != waiting.owner {
                 invalidate(holder, for: &operation, now: now)
@@ -94,9 +94,6 @@ extension RoutingTable {
     /// The holder has applied every invalidation of this session up to `number`.
     mutating func confirmed(_ holder: OwnerID, upTo number: UInt64, now: BootInstant) {
         guard let session = self[holder].session?.number else { return }
-        let confirmed = max(self[holder].session?.confirmed ?? 0, number)
-        self[holder].session?.confirmed = confirmed
-        if self[holder].desired.state != .in { returnIfConfirmed(holder) }
         while let first = self[holder].awaited.first, let sent = first.sent, sent.session == session, sent.number <= number {
             self[holder].awaited.removeFirst()
             resolve(first, holder, now: now)
@@ -118,6 +115,7 @@ extension RoutingTable {
         let committer = operation.reference.owner
         let version = nextVersion()
         operation.version = version
+        operation.replaced = records[key]?.version
         activities[key]?.operation = operation
         if var record = records[key] { holderLists.removeAll(from: &record.holders) }
         switch operation.commit.kind {
@@ -157,11 +155,11 @@ extension RoutingTable {
     }
 
     /// Sends a stored outcome; during a report it waits for its end, which replays it (R3).
-    mutating func sendDone(_ id: OwnerID, _ number: UInt64, publishes: Bool, now: BootInstant) {
+    mutating func sendDone(_ id: OwnerID, _ number: UInt64, publishes: Bool, isExposed: Bool = false, now: BootInstant) {
         guard let outcome = self[id].operations[number]?.outcome else { return }
         self[id].untaken.append((operation: number, due: now.advanced(by: timing.confirmationWait)))
         guard self[id].session?.isActive == true else { return }
-        send(id, .done(operation: number, outcome, publishes: publishes))
+        send(id, .done(operation: number, outcome, publishes: publishes, isExposed: isExposed))
     }
 
     /// C5's acknowledgement: the version is exposed and the key open again.

@@ -21,6 +21,7 @@ extension RoutingTable {
         }
         self[id].session = session
         touch(id)
+        returnIfProcessed(id)
         for message in frame.messages.dropFirst(repeated) {
             guard self[id].session?.number == session.number else { return }
             receive(id, message, now: now)
@@ -158,11 +159,14 @@ extension RoutingTable {
         let list = self[id].awaited
         self[id].awaited = []
         for var awaited in list where activities[awaited.key]?.operation?.reference == awaited.cause {
-            guard let number = sendInvalidation(id, awaited.key, cause: awaited.cause), let session = self[id].session?.number else {
+            guard let number = sendInvalidation(id, awaited.key, cause: awaited.isDrop ? nil : awaited.cause),
+                let session = self[id].session?.number
+            else {
                 continue
             }
             awaited.sent = (session: session, number: number)
             self[id].awaited.append(awaited)
+            guard !awaited.isDrop else { continue }
             activities[awaited.key]?.operation?.invalidated.append((owner: id, session: session, number: number))
         }
     }
@@ -205,6 +209,8 @@ extension RoutingTable {
         case .lost: becameLost(id, now: now)
         }
         write(id)
+        // A heartbeat may wait for the roster.
+        touch(id)
         goOnWithout(id, now: now)
         if let greeting = self[id].greeting, self[id].isWritten {
             self[id].greeting = nil

@@ -68,9 +68,22 @@ extension RoutingTable {
         }
     }
 
-    /// The copy is not current, or nobody can tell that it is.
+    /// The copy is not current, or nobody can tell that it is. What a completed operation replaced stays parked until that one is
+    /// exposed: a master that dies before leaves the operation to be decided anew, over this version (decision 0017).
     private mutating func drop(_ id: OwnerID, _ entry: ReportEntry) {
-        _ = sendInvalidation(id, entry.key, cause: nil)
+        guard let running = activities[entry.key]?.operation, running.version != nil, running.replaced == entry.version,
+            planted != .dropReplaced,
+            running.reference.owner != id || entry.parkedBy != nil
+        else {
+            _ = sendInvalidation(id, entry.key, cause: nil)
+            return
+        }
+        if running.reference.owner == id {
+            // Behind its own commit that only names the cause, in case that another operation parked the copy and came to nothing.
+            if entry.parkedBy != running.reference { send(id, .restore(entry.key, entry.version)) }
+        } else if let number = sendInvalidation(id, entry.key, cause: running.reference), let session = self[id].session?.number {
+            activities[entry.key]?.operation?.invalidated.append((owner: id, session: session, number: number))
+        }
     }
 
     /// R3: a copy that comes back while an operation is prepared is invalidated in the new session before the operation completes.
@@ -111,26 +124,33 @@ extension RoutingTable {
             let waiting = WaitingCommit(owner: id, session: session, reference: reference, commit: commit)
             activities[commit.key, default: .init()].commits.append(waiting)
         }
-        let told = (self[id].session?.nextInvalidation ?? 1) - 1
-        self[id].session?.returnsAfter = told
-        returnIfConfirmed(id)
         judgeAllClaims(now: now)
+        let told = self[id].session?.link.lastEnqueued ?? 0
+        self[id].session?.returnsAfter = told
+        returnIfProcessed(id)
         for commit in pending { prepareNext(commit.key, now: now) }
         checkProgress(now: now)
         wakeStalled(now: now)
     }
 
-    /// R6 believes who is `in`: that may stand in the roster only once this owner has applied what the resync took from it. A master
-    /// that died before would leave an owner that is trusted with a copy which others have overwritten (decision 0017).
-    mutating func returnIfConfirmed(_ id: OwnerID) {
-        guard let session = self[id].session, session.isActive, session.confirmed >= session.returnsAfter else { return }
+    /// R6 believes who is `in`: that may stand in the roster only once this owner has processed everything that the resync told it.
+    /// A master that died before would leave an owner that is trusted with a copy which others have overwritten, or with an operation
+    /// whose effect others have seen (decision 0017).
+    mutating func returnIfProcessed(_ id: OwnerID) {
+        guard self[id].desired.state != .in, let session = self[id].session, session.isActive else { return }
+        guard session.link.acknowledged >= session.returnsAfter || planted == .returnEarly else { return }
         self[id].desired.state = .in
         write(id)
     }
 
-    /// R3: what the table lists at this owner and the owner did not name is gone.
+    /// R3: what the table lists at this owner and the owner did not name is gone. The bytes of a commit that it still has to take are
+    /// there without being named.
     private mutating func removeUnreported(_ id: OwnerID, now: BootInstant) {
-        let seen = self[id].seen
+        var seen = self[id].seen
+        for commit in self[id].pending {
+            guard case .committed(let version)? = self[id].operations[commit.operation]?.outcome else { continue }
+            if records[commit.key]?.version == version { seen.insert(commit.key) }
+        }
         let lists = holderLists
         var gone: [Key] = []
         for (key, record) in records where lists.contains(id, in: record.holders) && !seen.contains(key) { gone.append(key) }
@@ -154,16 +174,18 @@ extension RoutingTable {
     private mutating func replay(_ id: OwnerID, _ commit: LinkCommit, now: BootInstant) -> Bool {
         guard let operation = self[id].operations[commit.operation] else { return false }
         guard case .committed(let version)? = operation.outcome else {
-            if operation.outcome != nil { sendDone(id, commit.operation, publishes: false, now: now) }
+            if operation.outcome != nil { sendDone(id, commit.operation, publishes: false, isExposed: true, now: now) }
             return true
         }
+        // While it is not exposed the key is closed: nothing can have happened to the version.
+        let isExposed = activities[commit.key]?.operation?.reference != self[id].name(commit.operation) && planted != .replayUnexposed
         var publishes = false
         if var record = records[commit.key], record.version == version {
             publishes = true
             register(id, commit.key, &record)
             records[commit.key] = record
         }
-        sendDone(id, commit.operation, publishes: publishes, now: now)
+        sendDone(id, commit.operation, publishes: publishes, isExposed: isExposed, now: now)
         // What it publishes now is not covered by an invalidation that went out before.
         if publishes { invalidateIfPrepared(id, commit.key, again: true, now: now) }
         return true

@@ -141,9 +141,8 @@ package struct RoutingTable: Sendable {
 
     /// L2: everything that was sent before is behind the barrier. G3: never before the roster says `in`.
     private mutating func takeGrant(_ session: inout RoutingSession, _ id: OwnerID) -> LinkGrant? {
-        guard let sentAt = session.heartbeat else { return nil }
+        guard let sentAt = session.heartbeat, session.isActive, self[id].isWritten, self[id].desired.state == .in else { return nil }
         session.heartbeat = nil
-        guard session.isActive, self[id].isWritten, self[id].desired.state == .in else { return nil }
         return LinkGrant(sentAt: sentAt, length: timing.validityLease, barrier: session.link.lastEnqueued)
     }
 
@@ -194,4 +193,10 @@ package enum PlantedRoutingBug: Hashable, Sendable {
     case trustBypassed
     /// Completes before everybody has reported (R8).
     case openAtOnce
+    /// Writes `in` before the owner has processed its resync (R3).
+    case returnEarly
+    /// Does not say that a replayed outcome was exposed (decision 0017).
+    case replayUnexposed
+    /// A resync drops what a completed, unexposed operation replaced (decision 0017).
+    case dropReplaced
 }

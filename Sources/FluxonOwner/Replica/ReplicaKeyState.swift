@@ -36,9 +36,15 @@ struct PendingCommit<Extent: Hashable & Sendable>: Sendable {
     /// An invalidation came since it was sent: the parked copy is not this operation's to publish again.
     var isInvalidated = false
     /// A `done` that waits for validity (C5).
-    var kept: Version?
+    var kept: KeptOutcome?
     /// The caller was told `unknownOutcome` at its deadline.
     var isAnswered = false
+}
+
+struct KeptOutcome: Hashable, Sendable {
+    let version: Version
+    /// nil: another version took its place.
+    let published: Version?
 }
 
 struct ParkedCopy<Extent: Hashable & Sendable>: Sendable {

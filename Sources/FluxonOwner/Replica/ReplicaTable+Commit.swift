@@ -46,18 +46,19 @@ extension ReplicaTable {
             byteCount: request.value?.byteCount ?? 0, condition: request.condition)
     }
 
-    mutating func done(_ operation: UInt64, _ outcome: CommitOutcome, publishes: Bool, now: BootInstant) {
+    mutating func done(_ operation: UInt64, _ outcome: CommitOutcome, publishes: Bool, isExposed: Bool, now: BootInstant) {
         guard let state = inFlight[operation], let commit = state.commit, commit.operation == operation else { return }
         switch outcome {
         case .committed(let version):
-            guard publishes else { return finish(state, .committed(version), publish: nil, now: now) }
-            guard isValid(now: now) || planted == .takeWithoutValidity else {
-                // C5: after a lapse somebody may have gone on without this owner; a later grant of this session says no.
-                state.commit?.kept = version
+            let published = publishes ? version : nil
+            // C5: after a lapse somebody may have gone on without this owner; a later grant of this session says no. What others have
+            // seen has happened in any case, and the grant waits until it is taken (decision 0017).
+            guard isExposed || isValid(now: now) || planted == .takeWithoutValidity else {
+                state.commit?.kept = KeptOutcome(version: version, published: published)
                 awaitingValidity.append(state.key)
                 return
             }
-            finish(state, .committed(version), publish: version, now: now)
+            finish(state, .committed(version), publish: published, now: now)
         case .conditionFailed(let version):
             republishOwn(state, commit)
             finish(state, .conditionFailed(version), publish: nil, now: now)
@@ -151,8 +152,8 @@ extension ReplicaTable {
         awaitingValidity = []
         for key in list {
             guard let state = keys[key] else { continue }
-            if let version = state.commit?.kept {
-                finish(state, .committed(version), publish: version, now: now)
+            if let kept = state.commit?.kept {
+                finish(state, .committed(kept.version), publish: kept.published, now: now)
             } else if state.commit == nil {
                 openGate(state, now: now)
                 tidy(state)

@@ -2,15 +2,16 @@ import FluxonCore
 
 // Holders: invalidations confirmed in the turn that reads them (C4), parked copies (C6), restore (C6, R9).
 extension ReplicaTable {
-    mutating func invalidate(_ invalidation: Invalidation, now: BootInstant) {
+    mutating func invalidate(_ invalidation: Invalidation) {
         let key = invalidation.key
         unconfirmed = invalidation.number
         guard planted != .skipInvalidation else { return }
         if let state = keys[key] {
             detachFetch(state)
             state.commit?.isInvalidated = true
+            // A key is closed until its outcome is taken; should a master think otherwise, the version is at least not published.
+            if let kept = state.commit?.kept { state.commit?.kept = KeptOutcome(version: kept.version, published: nil) }
         }
-        defer { parkKept(key, invalidation, now: now) }
         if let copy = store.retire(key) {
             hasRetired = true
             if let state = keys[key] { releaseParked(state) }
@@ -27,19 +28,6 @@ extension ReplicaTable {
             state.parked?.invalidation = invalidation.number
             parkedByInvalidation[invalidation.number] = key
         }
-    }
-
-    /// R3: a replayed `done` waits for validity, and its version is being overwritten: the caller is answered, the bytes are parked
-    /// like a published copy.
-    private mutating func parkKept(_ key: Key, _ invalidation: Invalidation, now: BootInstant) {
-        guard let state = keys[key], let commit = state.commit, let version = commit.kept else { return }
-        if let value = commit.request.value { store.retain(value.extent) }
-        finish(state, .committed(version), publish: nil, now: now)
-        guard let value = commit.request.value else { return }
-        guard let cause = invalidation.cause, keys[key]?.parked == nil else { return store.release(value.extent) }
-        let copy = StoredCopy(extent: value.extent, byteCount: value.byteCount, version: version, flags: value.flags)
-        self.state(of: key).parked = ParkedCopy(copy: copy, cause: cause, invalidation: invalidation.number)
-        parkedByInvalidation[invalidation.number] = key
     }
 
     /// C6: the operation that parked these copies is acknowledged.

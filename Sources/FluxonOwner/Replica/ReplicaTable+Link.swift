@@ -46,8 +46,9 @@ extension ReplicaTable {
 
     private mutating func receive(_ message: MasterMessage, now: BootInstant) {
         switch message {
-        case .done(let operation, let outcome, let publishes): done(operation, outcome, publishes: publishes, now: now)
-        case .invalidate(let invalidation): invalidate(invalidation, now: now)
+        case .done(let operation, let outcome, let publishes, let isExposed):
+            done(operation, outcome, publishes: publishes, isExposed: isExposed, now: now)
+        case .invalidate(let invalidation): invalidate(invalidation)
         case .settled(let numbers): settled(numbers)
         case .restore(let key, let version): restore(key, version, now: now)
         case .found(let answer): found(answer, now: now)

@@ -42,6 +42,9 @@ package struct LinkEndpoint<Message: Hashable & Sendable>: Sendable {
     /// Number of the last message that was enqueued: what a grant names as its barrier.
     package var lastEnqueued: UInt64 { firstNumber + UInt64(backlog) - 1 }
 
+    /// Number of the last message that the peer is known to have processed.
+    package var acknowledged: UInt64 { firstNumber - 1 }
+
     package mutating func enqueue(_ message: Message) {
         outgoing.append(message)
     }

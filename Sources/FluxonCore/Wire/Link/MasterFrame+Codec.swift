@@ -59,7 +59,7 @@ extension ProtobufWriter {
 
     fileprivate mutating func masterMessage(_ message: MasterMessage) {
         switch message {
-        case .done(let operation, let outcome, let publishes):
+        case .done(let operation, let outcome, let publishes, let isExposed):
             self.message(field: 1) { writer in
                 writer.unsigned(operation, field: 1)
                 switch outcome {
@@ -72,6 +72,7 @@ extension ProtobufWriter {
                 case .unknown: writer.unsigned(3 as UInt64, field: 2)
                 }
                 writer.boolean(publishes, field: 4)
+                writer.boolean(isExposed, field: 5)
             }
         case .invalidate(let invalidation):
             self.message(field: 2) { writer in
@@ -180,21 +181,25 @@ extension ProtobufReader {
         var kind: UInt64 = 0
         var version: Version?
         var publishes = false
+        var isExposed = false
         while let field = try nested.next() {
             switch field {
             case 1: operation = try nested.unsigned()
             case 2: kind = try nested.unsigned()
             case 3: version = try nested.version()
             case 4: publishes = try nested.boolean()
+            case 5: isExposed = try nested.boolean()
             default: try nested.skip()
             }
         }
+        let outcome: CommitOutcome
         switch (kind, version) {
-        case (1, let version?): return .done(operation: operation, .committed(version), publishes: publishes)
-        case (2, _): return .done(operation: operation, .conditionFailed(version), publishes: publishes)
-        case (3, _): return .done(operation: operation, .unknown, publishes: publishes)
+        case (1, let version?): outcome = .committed(version)
+        case (2, _): outcome = .conditionFailed(version)
+        case (3, _): outcome = .unknown
         default: throw .invalidField(2)
         }
+        return .done(operation: operation, outcome, publishes: publishes, isExposed: isExposed)
     }
 
     private mutating func invalidation() throws(ProtobufError) -> Invalidation {

@@ -1,7 +1,8 @@
 /// Master → owner, on the ordered link of one session (the table of CONSISTENCY §3).
 package enum MasterMessage: Hashable, Sendable {
     /// `publishes` is false for a replayed `committed` that is no longer the key's version (R3): it only answers the caller.
-    case done(operation: UInt64, CommitOutcome, publishes: Bool)
+    /// `isExposed` is true for a replayed one that the master has shown to others: it is taken without validity (decision 0017).
+    case done(operation: UInt64, CommitOutcome, publishes: Bool, isExposed: Bool = false)
     case invalidate(Invalidation)
     /// The operation behind these invalidations is acknowledged: parked copies may go (C6).
     case settled(ClosedRange<UInt64>)

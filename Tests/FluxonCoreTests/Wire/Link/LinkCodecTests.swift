@@ -49,6 +49,7 @@ import Testing
         frame.messages = [
             .done(operation: 1, .committed(version), publishes: true), .done(operation: 2, .conditionFailed(version), publishes: false),
             .done(operation: 3, .conditionFailed(nil), publishes: false), .done(operation: 4, .unknown, publishes: false),
+            .done(operation: 5, .committed(version), publishes: true, isExposed: true),
             .invalidate(Invalidation(number: 8, key: try key("i"), cause: cause)),
             .invalidate(Invalidation(number: 9, key: try key("i"), cause: nil)), .settled(3...7), .restore(try key("r"), version),
             .found(LookupAnswer(lookup: 1, content: .absent)),
