@@ -29,7 +29,7 @@ struct Footprint {
         for (index, owner) in cluster.owners.enumerated() {
             for (section, values) in try Self.status(cluster.ownerSocket(index), in: cluster.folder) {
                 let isMaster = values["members"] != nil
-                for name in ["live_bytes", "keys", "retired", "processes", "members"] {
+                for name in ["live_bytes", "keys", "retired", "processes", "tickets", "members"] {
                     guard let value = values[name] as? Int else { continue }
                     figures[isMaster ? "master \(name)" : "\(owner.name) (\(section)) \(name)"] = value
                 }
