@@ -32,8 +32,9 @@ import Testing
         try await run(metadata: .embedded, atLeast: 1500) { cluster, recorder in
             for index in [0, 1] {
                 await recorder.finish(500)
-                recorder.recordLoss(at: BootClock.now)
+                let killed = HistoryClock.now
                 cluster.owners[index].kill()
+                recorder.recordDeath(of: cluster.owners[index].name, from: killed)
                 try cluster.owners[index].start()
             }
             await recorder.finish(500)

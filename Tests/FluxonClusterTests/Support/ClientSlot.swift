@@ -9,6 +9,7 @@ final class ClientSlot {
     private let index: Int
     private let path: String
     private let folder: String
+    private let environment: [String: String]
     private let seed: UInt64
     private let recorder: HistoryRecorder
     private var life = 0
@@ -16,18 +17,23 @@ final class ClientSlot {
     private var log = Descriptor(owning: -1)
     private var rest: [UInt8] = []
 
-    init(index: Int, path: String, folder: String, seed: UInt64, recorder: HistoryRecorder) {
+    /// - Parameter owner: Whose clients these are.
+    init(
+        index: Int, path: String, owner: String, folder: String, environment: [String: String], seed: UInt64, recorder: HistoryRecorder
+    ) {
+        self.environment = environment
         self.index = index
         self.path = path
         self.folder = folder
         self.seed = seed
         self.recorder = recorder
         name = "client-\(index + 1)"
+        recorder.setOwner(owner, ofSlot: UInt64(index + 1))
         process = RoleProcess(name: name, executable: "", arguments: [], folder: folder, announcesReadiness: false)
     }
 
     /// Never 0, which the tests' own process has.
-    var source: HistoryRecorder.Source { UInt64((index + 1) * 1000 + life) }
+    var source: HistoryRecord.Source { UInt64((index + 1) * 1000 + life) }
 
     func start() throws {
         life += 1
@@ -36,7 +42,8 @@ final class ClientSlot {
         rest = []
         process = RoleProcess(
             name: "\(name).\(life)", executable: "\(TestCluster.products)/fluxon-chaos-client",
-            arguments: [path, calls, "\(seed &+ source)", "\(source << 40)"], folder: folder, announcesReadiness: false)
+            arguments: [path, calls, "\(seed &+ source)", "\(source << 40)"], folder: folder, announcesReadiness: false,
+            environment: environment)
         try process.launch()
     }
 

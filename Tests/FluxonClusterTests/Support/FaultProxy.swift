@@ -11,7 +11,13 @@ final class FaultProxy: Sendable {
         /// Every piece of data waits for so long.
         case delaying(milliseconds: UInt32)
         /// Nothing gets through, and nobody is told.
-        case stalled
+        case stalled(Way)
+    }
+
+    enum Way: String, CaseIterable, Sendable {
+        case both = "both ways"
+        case requests = "only what goes there"
+        case answers = "only what comes from there"
     }
 
     private struct State {
@@ -38,12 +44,14 @@ final class FaultProxy: Sendable {
     }
 
     let name: String
-    private let port: UInt16
+    let host: String
+    let port: UInt16
     private let state = Mutex(State())
 
     /// Listens on `host` and `port` for what listens on the same port of 127.0.0.1.
     init(name: String, host: String, port: UInt16) throws {
         self.name = name
+        self.host = host
         self.port = port
         let listener = try Socket.listen(on: .tcp(host: host, port: port)).release()
         try KernelThread.start(name: "proxy", detached: true) { [self] in
@@ -94,7 +102,7 @@ final class FaultProxy: Sendable {
         while true {
             let (mode, isClosed) = state.withLock { ($0.mode, $0.isClosed) }
             if isClosed { return }
-            if mode == .stalled {
+            if case .stalled(let way) = mode, way == .both || (way == .requests) == isUpstream {
                 usleep(10_000)
                 continue
             }
