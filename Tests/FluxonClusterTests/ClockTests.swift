@@ -44,7 +44,7 @@ import Testing
 
     @Test("a process whose clock is another than its owner's gets no mapping; one with the same bent clock does")
     func otherClock() async throws {
-        let cluster = try TestCluster(hasClocks: true)
+        let cluster = try TestCluster(clocks: .apart)
         let path = cluster.ownerSocket(0)
         try await probe(cluster, [path, "expect:copied", "put:key:4096:7", "hold:key", "exit"])
         try await probe(cluster, environment: cluster.environment(1), [path, "expect:copied", "hold:key", "exit"])

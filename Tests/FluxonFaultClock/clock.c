@@ -46,8 +46,11 @@ EXPORTED int clock_gettime(clockid_t clock, struct timespec *time) {
     if (result != 0 || (clock != CLOCK_BOOTTIME && !is_wall(clock))) return result;
     int64_t monotonic = kernels(CLOCK_MONOTONIC);
     cfluxon_clock_stretch stretch = current(monotonic);
-    if (stretch.rate == 0) return result;
-    *time = split(is_wall(clock) ? nanoseconds(*time) + stretch.wall : (int64_t)cfluxon_clock_boot(stretch, (uint64_t)monotonic));
+    if (is_wall(clock)) {
+        *time = split(nanoseconds(*time) + stretch.wall);
+    } else if (stretch.rate != 0) {
+        *time = split((int64_t)cfluxon_clock_boot(stretch, (uint64_t)monotonic));
+    }
     return 0;
 }
 
@@ -77,8 +80,9 @@ static struct timespec unbent(int clock, struct timespec time, int is_absolute) 
     int64_t wanted = nanoseconds(time);
     int64_t monotonic = kernels(CLOCK_MONOTONIC);
     cfluxon_clock_stretch stretch = current(monotonic);
-    if (wanted == 0 || stretch.rate == 0) return time;
+    if (wanted == 0) return time;
     if (is_wall(clock)) return is_absolute ? split(wanted - stretch.wall > 0 ? wanted - stretch.wall : 1) : time;
+    if (stretch.rate == 0) return time;
     if (!is_absolute) return split((int64_t)((__int128)wanted * 1000000 / stretch.rate));
     int64_t ahead = (int64_t)cfluxon_clock_monotonic(stretch, (uint64_t)wanted) - monotonic;
     return split(kernels(CLOCK_BOOTTIME) + (ahead > 0 ? ahead : 0));

@@ -4,7 +4,7 @@
 
 // A machine's clock as a test bends it: a page that the test writes and FluxonFaultClock, preloaded into the roles, reads. From
 // `from` on (nanoseconds of CLOCK_MONOTONIC, which nobody bends) CLOCK_BOOTTIME shows `boot` and runs at `rate` parts per million of
-// real time; the wall clocks are `wall` nanoseconds ahead.
+// real time, or is the kernel's for the rate 0; the wall clocks are `wall` nanoseconds ahead.
 typedef struct {
     uint64_t from, boot;
     int64_t rate, wall;

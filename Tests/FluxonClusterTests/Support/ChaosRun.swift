@@ -21,7 +21,7 @@ final class ChaosRun {
         self.layout = layout
         let cluster = try TestCluster(
             owners: layout.owners, masters: layout.masters, metadata: layout.metadata, hasExternals: true, hasProxies: true,
-            hasOwnMemory: true, hasClocks: true)
+            hasOwnMemory: true, clocks: .apart)
         self.cluster = cluster
         baseline = try Footprint(of: cluster)
         let recorder = recorder

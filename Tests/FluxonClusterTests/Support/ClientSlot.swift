@@ -10,6 +10,7 @@ final class ClientSlot {
     private let path: String
     private let folder: String
     private let environment: [String: String]
+    private let readsOnly: String?
     private let seed: UInt64
     private let recorder: HistoryRecorder
     private var life = 0
@@ -17,11 +18,15 @@ final class ClientSlot {
     private var log = Descriptor(owning: -1)
     private var rest: [UInt8] = []
 
-    /// - Parameter owner: Whose clients these are.
+    /// - Parameters:
+    ///   - owner: Whose clients these are.
+    ///   - readsOnly: The one key that they read, and do nothing else; nil: they do everything.
     init(
-        index: Int, path: String, owner: String, folder: String, environment: [String: String], seed: UInt64, recorder: HistoryRecorder
+        index: Int, path: String, owner: String, folder: String, environment: [String: String], seed: UInt64, recorder: HistoryRecorder,
+        readsOnly: String? = nil
     ) {
         self.environment = environment
+        self.readsOnly = readsOnly
         self.index = index
         self.path = path
         self.folder = folder
@@ -42,7 +47,8 @@ final class ClientSlot {
         rest = []
         process = RoleProcess(
             name: "\(name).\(life)", executable: "\(TestCluster.products)/fluxon-chaos-client",
-            arguments: [path, calls, "\(seed &+ source)", "\(source << 40)"], folder: folder, announcesReadiness: false,
+            arguments: [path, calls, "\(seed &+ source)", "\(source << 40)"] + (readsOnly.map { [$0] } ?? []), folder: folder,
+            announcesReadiness: false,
             environment: environment)
         try process.launch()
     }

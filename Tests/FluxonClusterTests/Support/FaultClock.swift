@@ -12,13 +12,14 @@ final class FaultClock {
     private let page: UnsafeMutablePointer<cfluxon_clock_page>
     private var stretch: cfluxon_clock_stretch
 
-    /// - Parameter boot: What the machine's boot clock shows now.
-    init(path: String, boot: Duration) throws {
+    /// - Parameter boot: What the machine's boot clock shows now; nil: it is the kernel's, and only the wall clock can be bent.
+    init(path: String, boot: Duration?) throws {
         self.path = path
         guard let page = cfluxon_clock_map(path, 1) else { throw SystemError("make the clock \(path)", errno: errno) }
         self.page = page
         stretch = cfluxon_clock_stretch(
-            from: HistoryClock.now.nanoseconds, boot: UInt64(boot.clampedNanoseconds), rate: 1_000_000, wall: 0)
+            from: HistoryClock.now.nanoseconds, boot: UInt64((boot ?? .zero).clampedNanoseconds), rate: boot == nil ? 0 : 1_000_000,
+            wall: 0)
         append()
     }
 

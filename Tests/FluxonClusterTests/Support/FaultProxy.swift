@@ -24,6 +24,8 @@ final class FaultProxy: Sendable {
         var mode = Mode.open
         var pairs: [ObjectIdentifier: Pair] = [:]
         var isClosed = false
+        /// What goes there with the first of these in it arrives with the second, of equal length.
+        var substitution: (pattern: [UInt8], replacement: [UInt8])?
     }
 
     /// The two connections that are one for the roles; closed when the threads of both directions have ended.
@@ -64,6 +66,12 @@ final class FaultProxy: Sendable {
     }
 
     func set(_ mode: Mode) { state.withLock { $0.mode = mode } }
+
+    /// From now on one piece of what goes there is another. It must arrive within one packet.
+    func substitute(_ pattern: [UInt8], by replacement: [UInt8]) {
+        precondition(pattern.count == replacement.count, "lengths are in the headers")
+        state.withLock { $0.substitution = (pattern, replacement) }
+    }
 
     /// Ends all connections in both directions.
     func cut() { for pair in state.withLock({ Array($0.pairs.values) }) { pair.cut() } }
@@ -109,7 +117,9 @@ final class FaultProxy: Sendable {
             guard (try? Kernel.waitReadable([source], timeout: .milliseconds(500)))?.first == true else { continue }
             if case .delaying(let milliseconds) = mode { usleep(milliseconds * 1000) }
             switch Socket.receive(source, into: buffer) {
-            case .moved(let count): send(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: target)
+            case .moved(let count):
+                if isUpstream { substitute(in: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])) }
+                send(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: target)
             case .wouldBlock: break
             case .ended:
                 Socket.shutdownWrite(target)
@@ -119,6 +129,11 @@ final class FaultProxy: Sendable {
                 return
             }
         }
+    }
+
+    private func substitute(in bytes: UnsafeMutableRawBufferPointer) {
+        guard let (pattern, replacement) = state.withLock(\.substitution), let place = bytes.firstRange(of: pattern) else { return }
+        UnsafeMutableRawBufferPointer(rebasing: bytes[place]).copyBytes(from: replacement)
     }
 
     /// What the other side does not take any more is lost.

@@ -15,6 +15,15 @@ final class TestCluster {
         var testDescription: String { rawValue }
     }
 
+    enum Clocks {
+        /// The kernel's.
+        case real
+        /// The kernel's, but the wall clocks can be stepped.
+        case steppable
+        /// Every owner is on a machine of its own, with whoever is attached there: another boot clock, whose rate can be changed.
+        case apart
+    }
+
     let folder: String
     /// The first leads at the start, the others stand by.
     let masters: [RoleProcess]
@@ -46,10 +55,11 @@ final class TestCluster {
     /// - Parameters:
     ///   - hasProxies: Everything that goes over TCP between roles goes through `proxies`, where it can be disturbed.
     ///   - hasOwnMemory: The pools lie in a tmpfs of their own that can be filled, where this user may mount one.
-    ///   - hasClocks: Every owner is on a machine of its own as far as clocks go, with whoever is attached there; see `clocks`.
+    ///   - hasOwnDisk: Logs, sockets and embedded metadata lie in a tmpfs of their own, too.
     init(
         owners count: Int = 2, masters masterCount: Int = 1, metadata: Metadata = .embedded, poolBytes: Int = 64 << 20,
-        hasExternals: Bool = false, usesTLS: Bool = false, hasProxies: Bool = false, hasOwnMemory: Bool = false, hasClocks: Bool = false
+        hasExternals: Bool = false, usesTLS: Bool = false, hasProxies: Bool = false, hasOwnMemory: Bool = false, hasOwnDisk: Bool = false,
+        clocks kind: Clocks = .real
     ) throws {
         let name = "fxk-\(UInt32.random(in: 0 ... .max))"
         folder = "/tmp/\(name)"
@@ -58,6 +68,7 @@ final class TestCluster {
         try File.makeDirectories(poolFolder)
         // Room for pools of earlier lives: a process that is stopped holds on to them.
         if hasOwnMemory { mount("tmpfs", poolFolder, "tmpfs", 0, "size=\(poolBytes * count * 5)") }
+        if hasOwnDisk { mount("tmpfs", folder, "tmpfs", 0, "size=\(16 << 20)") }
         // One certificate for every role of this machine.
         let tls = try usesTLS ? TestCertificates.shared.get() : nil
         let tlsLines =
@@ -69,8 +80,9 @@ final class TestCluster {
         let folder = folder
         let poolFolder = poolFolder
         // Machines have been up for different times.
-        let clocks = try (hasClocks ? 0..<count + 1 : 0..<0).map { machine in
-            try FaultClock(path: "\(folder)/machine-\(machine).clock", boot: .seconds(1000 + 1_000_000 * machine))
+        let clocks = try (kind == .real ? 0..<0 : 0..<count + 1).map { machine in
+            let boot = kind == .apart ? Duration.seconds(1000 + 1_000_000 * machine) : nil
+            return try FaultClock(path: "\(folder)/machine-\(machine).clock", boot: boot)
         }
         self.clocks = clocks
 
@@ -80,7 +92,7 @@ final class TestCluster {
             try File.replace(path, with: Array(text.utf8))
             return RoleProcess(
                 name: name, executable: "\(Self.products)/fluxon-\(role)", arguments: ["--config", path], folder: folder,
-                environment: hasClocks ? clocks[machine].environment : [:])
+                environment: clocks.isEmpty ? [:] : clocks[machine].environment)
         }
 
         etcd = metadata == .etcd ? try Self.etcd(endpoint, in: folder) : nil
@@ -134,7 +146,7 @@ final class TestCluster {
     deinit {
         for process in externals + owners + masters + (etcd.map { [$0] } ?? []) { process.kill() }
         for proxy in proxies { proxy.close() }
-        umount2(poolFolder, CInt(MNT_DETACH))
+        for path in [poolFolder, folder] { umount2(path, CInt(MNT_DETACH)) }
         // Logs of a failed test are in its report; folders of memory must not stay.
         for path in [poolFolder, folder] { try? FileManager.default.removeItem(atPath: path) }
     }
