@@ -123,9 +123,15 @@ let testTargets: [Target] = [
         name: "fluxon-chaos-client", dependencies: ["Fluxon", "FluxonWorkload"], path: "Tests/FluxonChaosClient",
         swiftSettings: settings),
     tests("FluxonSimulationTests", ["FluxonLinearizability", "FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool", heap]),
+    // Faults that need C, and a library that the tests preload into roles and clients to bend their clocks.
+    .target(name: "CFluxonFaults", path: "Tests/CFluxonFaults"),
+    .target(name: "FluxonFaultClock", dependencies: ["CFluxonFaults"], path: "Tests/FluxonFaultClock"),
     tests(
         "FluxonClusterTests",
-        ["Fluxon", "FluxonWorkload", "FluxonLinearizability", "FluxonCore", "FluxonSystem", "FluxonTestFiles", "fluxon-chaos-client"]),
+        [
+            "Fluxon", "FluxonWorkload", "FluxonLinearizability", "FluxonCore", "FluxonRPC", "FluxonSystem", "FluxonTestFiles",
+            "CFluxonFaults", "fluxon-chaos-client", "fluxon-probe",
+        ]),
     tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem", "FluxonTestFiles"]),
     tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem", "FluxonTestFiles"]),
     tests("FluxonTidyTests", []),
@@ -158,6 +164,7 @@ let package = Package(
         .executable(name: "fluxon-master", targets: ["fluxon-master"]),
         .executable(name: "fluxon-owner", targets: ["fluxon-owner"]),
         .executable(name: "fluxon-external", targets: ["fluxon-external"]),
+        .library(name: "FluxonFaultClock", type: .dynamic, targets: ["FluxonFaultClock"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),

@@ -115,12 +115,13 @@ package actor TransferActor {
         paths.close()
         for id in fetches.keys.sorted(by: { $0.number < $1.number }) { fetches[id]?.cancel() }
         server.close()
-        tickets.revokeAll(issuedBefore: BootInstant(nanoseconds: .max))
+        tickets.revokeAll(issuedUntil: BootInstant(nanoseconds: .max))
     }
 
     /// A ticket that nobody redeems would pin its bytes for ever. Nobody reads under it, so that time alone may end it (M6).
     private func watchTickets() {
-        ticketTimer = loop.schedule(after: limits.unusedTicket / 2) { [weak self] in
+        guard let oldest = tickets.oldestUnused, !isClosed else { return }
+        ticketTimer = loop.schedule(at: oldest.advanced(by: limits.unusedTicket)) { [weak self] in
             self?.assumeIsolated { $0.endUnusedTickets() }
         }
     }
@@ -128,8 +129,8 @@ package actor TransferActor {
     private func endUnusedTickets() {
         ticketTimer = nil
         let age = limits.unusedTicket.clampedNanoseconds
-        tickets.revokeAll(issuedBefore: loop.now.advanced(by: .nanoseconds(-age)))
-        if tickets.count > 0, !isClosed { watchTickets() }
+        tickets.revokeAll(issuedUntil: loop.now.advanced(by: .nanoseconds(-age)))
+        watchTickets()
     }
 }
 

@@ -5,23 +5,32 @@ import Synchronization
 
 /// A business process that a nemesis may kill or stop at any moment: puts, replaces, removes and reads until SIGTERM.
 ///
-///     fluxon-chaos-client PATH LOG SEED FIRST
+///     fluxon-chaos-client PATH LOG SEED FIRST [KEY]
 ///
-/// PATH is where it attaches, LOG where its calls are written down, FIRST the first of the numbers that are its own. It ends with 0 when
-/// every call that it began has ended.
+/// PATH is where it attaches, LOG where its calls are written down, FIRST the first of the numbers that are its own. With KEY it does
+/// nothing but read that one. It ends with 0 when every call that it began has ended.
 @main enum ChaosClient {
     static let keys = KeyPlan(hot: 4, cold: 40, period: .seconds(15))
 
     static func main() async throws {
         let arguments = CommandLine.arguments
-        guard arguments.count == 5, let seed = UInt64(arguments[3]), let first = UInt64(arguments[4]) else { exit(64) }
+        guard 5...6 ~= arguments.count, let seed = UInt64(arguments[3]), let first = UInt64(arguments[4]) else { exit(64) }
         guard !isStopping.load(ordering: .relaxed) else { exit(0) }
         signal(SIGTERM) { _ in isStopping.store(true, ordering: .relaxed) }
         let log = try CallLogFile(path: arguments[2], first: first)
         let store = await connect(to: arguments[1])
+        if arguments.count == 6 { return await read(arguments[5], store, log) }
         let workload = Workload(stores: [store], keys: keys, log: log, largestValue: 1 << 20, seed: seed)
         try await workload.run { @Sendable in
             while !isStopping.load(ordering: .relaxed) { try await Task.sleep(for: .milliseconds(20)) }
+        }
+    }
+
+    private static func read(_ key: String, _ store: Store, _ log: CallLogFile) async {
+        var client = Client(store: store, log: log)
+        while !isStopping.load(ordering: .relaxed) {
+            await client.get(key)
+            usleep(10_000)
         }
     }
 

@@ -3,7 +3,7 @@ import Glibc
 
 /// A business process for tests of death and stopping: attaches, does what its arguments say, says so line by line, and waits to be killed.
 ///
-///     fluxon-probe PATH put:KEY:COUNT:BYTE hold:KEY fill:KEY:COUNT fork:KEY say:WORD
+///     fluxon-probe PATH put:KEY:COUNT:BYTE hold:KEY fill:KEY:COUNT fork:KEY expect:mapped|copied say:WORD exit
 @main struct Probe {
     static func main() async {
         let arguments = CommandLine.arguments.dropFirst()
@@ -40,6 +40,9 @@ import Glibc
                 while true { pause() }
             }
         case ("say", _): return
+        case ("exit", _): exit(0)
+        case ("expect", let way?):
+            guard store.isMapped == (way == "mapped") else { throw Missing(key: way) }
         case ("fork", let key?): try await fork(store, key)
         default: throw Missing(key: words.joined(separator: ":"))
         }

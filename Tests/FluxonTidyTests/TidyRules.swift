@@ -32,7 +32,7 @@ enum TidyRules {
         ),
         (
             ["Date()", "Date.now", "gettimeofday", "CLOCK_REALTIME", "time(nil)", "time(NULL)"],
-            "the wall clock decides nothing (CONSISTENCY §1)", ["Sources/FluxonCLI/", "Sources/FluxonRole/LogFile.swift"]
+            "the wall clock decides nothing (CONSISTENCY §1)", ["Sources/FluxonCLI/", "Sources/FluxonRole/LogFile.swift", "Tests/FluxonFaultClock/"]
         ),
         (
             ["ContinuousClock", "SuspendingClock"], "time is an argument, or the boot clock's",

@@ -53,7 +53,7 @@ import Testing
         _ = try table.redeem(Self.claim(2), on: Self.path)
         #expect(table.revoke(Self.ticket(1)) == nil)
         #expect(table.revokeAll(of: Self.asker).isEmpty)
-        #expect(table.revokeAll(issuedBefore: BootInstant(nanoseconds: .max)).isEmpty)
+        #expect(table.revokeAll(issuedUntil: BootInstant(nanoseconds: .max)).isEmpty)
         #expect(table.pathClosed(PathID(2)).isEmpty)
         #expect(table.done(Self.ticket(1)) == "extent 1")
         #expect(table.done(Self.ticket(1)) == nil, "handed back once")
@@ -66,11 +66,24 @@ import Testing
         try issue(1, at: 10)
         try issue(2, at: 20)
         try issue(3, at: 30)
-        #expect(table.revokeAll(issuedBefore: BootInstant(nanoseconds: 20)) == ["extent 1"])
+        #expect(table.revokeAll(issuedUntil: BootInstant(nanoseconds: 19)) == ["extent 1"])
         #expect(table.revoke(Self.ticket(2)) == "extent 2")
         #expect(table.done(Self.ticket(3)) == nil, "done needs a redemption")
         #expect(table.revokeAll(of: Self.asker) == ["extent 3"])
         #expect(throws: TicketRefusal.unknown) { try table.redeem(Self.claim(1), on: Self.path) }
+    }
+
+    @Test("a ticket runs out at its age exactly, counted from the oldest that nobody redeemed")
+    mutating func runsOut() throws {
+        #expect(table.oldestUnused == nil)
+        try issue(1, at: 30)
+        try issue(2, at: 10)
+        try issue(3, at: 20)
+        _ = try table.redeem(Self.claim(2), on: Self.path)
+        #expect(table.oldestUnused == BootInstant(nanoseconds: 20))
+        #expect(table.revokeAll(issuedUntil: BootInstant(nanoseconds: 19)).isEmpty)
+        #expect(table.revokeAll(issuedUntil: BootInstant(nanoseconds: 20)) == ["extent 3"])
+        #expect(table.oldestUnused == BootInstant(nanoseconds: 30))
     }
 
     @Test("one asker holds no more tickets than the limit; an ended one makes room")

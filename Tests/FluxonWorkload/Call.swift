@@ -1,6 +1,5 @@
 package import FluxonLinearizability
 internal import FluxonCore
-internal import FluxonSystem
 
 /// One call of a client, from its start; what came of it follows. Both are one line of text each in the log of a client's process, so
 /// that what a killed client had begun is known.
@@ -28,14 +27,14 @@ package struct Call: Hashable, Sendable {
     package let number: UInt64
     package let key: String
     package let intent: Intent
-    /// `CLOCK_BOOTTIME` in nanoseconds, common to all processes of a machine.
+    /// Of `HistoryClock`, in nanoseconds.
     package let start: UInt64
 
     package init(number: UInt64, key: String, intent: Intent) {
-        self.init(number: number, key: key, intent: intent, start: BootClock.now.nanoseconds)
+        self.init(number: number, key: key, intent: intent, start: HistoryClock.now.nanoseconds)
     }
 
-    fileprivate init(number: UInt64, key: String, intent: Intent, start: UInt64) {
+    package init(number: UInt64, key: String, intent: Intent, start: UInt64) {
         self.number = number
         self.key = key
         self.intent = intent

@@ -1,9 +1,8 @@
-internal import Fluxon
+package import Fluxon
 internal import FluxonCore
-internal import FluxonSystem
 
 /// One task of a client: calls one after the other, and remembers what later calls must not contradict.
-struct Client {
+package struct Client {
     let store: Store
     let log: any CallLog
     let timeout: Duration
@@ -11,13 +10,13 @@ struct Client {
     /// Values that are held for a while: their bytes must not change, whatever happens to key and owner.
     private var held: [(key: String, value: Value, number: UInt64)] = []
 
-    init(store: Store, log: any CallLog, timeout: Duration) {
+    package init(store: Store, log: any CallLog, timeout: Duration = .seconds(10)) {
         self.store = store
         self.log = log
         self.timeout = timeout
     }
 
-    mutating func put(_ key: String, count: Int) async {
+    package mutating func put(_ key: String, count: Int) async {
         let number = log.newNumber()
         let bytes = TestValue.bytes(number: number, count: count)
         await call(key, .put(number)) { store throws(FluxonError) in
@@ -43,7 +42,7 @@ struct Client {
     }
 
     /// - Returns: nil when the get failed.
-    @discardableResult mutating func get(_ key: String) async -> (number: UInt64?, version: Value.Version?)? {
+    @discardableResult package mutating func get(_ key: String) async -> (number: UInt64?, version: Value.Version?)? {
         var found: Value?
         var number: UInt64?
         let outcome = await call(key, .get) { store throws(FluxonError) in
@@ -90,7 +89,7 @@ struct Client {
             default: outcome = .failed(error.code.rawValue)
             }
         }
-        log.record(.ended(number: call.number, outcome, at: BootClock.now.nanoseconds))
+        log.record(.ended(number: call.number, outcome, at: HistoryClock.now.nanoseconds))
         return outcome
     }
 }

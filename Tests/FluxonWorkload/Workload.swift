@@ -1,6 +1,5 @@
 package import Fluxon
 internal import FluxonCore
-internal import FluxonSystem
 internal import Synchronization
 
 /// Clients that put, replace, remove and read, and write down what they saw.
@@ -57,9 +56,9 @@ package struct Workload: Sendable {
     private func write(_ store: Store, seed: UInt64) async {
         var random = SeededGenerator(seed: seed)
         var client = Client(store: store, log: log, timeout: timeout)
-        var epoch = keys.epoch(at: BootClock.now)
+        var epoch = keys.epoch(at: HistoryClock.now)
         while !isStopping.isSet {
-            let now = BootClock.now
+            let now = HistoryClock.now
             let key = keys.key(&random, at: now)
             switch Int.random(in: 0..<20, using: &random) {
             case 0: await client.remove(key)
@@ -79,7 +78,7 @@ package struct Workload: Sendable {
         var random = SeededGenerator(seed: seed)
         var client = Client(store: store, log: log, timeout: timeout)
         while !isStopping.isSet {
-            await client.get(keys.key(&random, at: BootClock.now))
+            await client.get(keys.key(&random, at: HistoryClock.now))
             // Reads of shared memory would fill the history with millions of equal lines.
             await pause()
         }

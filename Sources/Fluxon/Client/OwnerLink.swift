@@ -201,6 +201,11 @@ final class OwnerLink: @unchecked Sendable {
         if !call.isSent, let wanted = call.attachment, wanted !== attachment { return end(call.id, .stale) }
         number(call)
         call.isSent = true
+        // The owner takes a process that asked for the mapping for one that has it; this one may have refused it (CONSISTENCY §1).
+        if case .get(var get) = call.body, attachment?.view == nil {
+            get.isCopied = true
+            call.body = .get(get)
+        }
         if call.upload != nil {
             uploads.append((call, 0))
             return sendUploads()

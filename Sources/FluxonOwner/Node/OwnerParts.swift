@@ -163,6 +163,7 @@ final class OwnerParts {
                 .init("pool_bytes", "\(statistics.capacityBytes)"), .init("live_bytes", "\(statistics.liveBytes)"),
                 .init("unassigned_bytes", "\(statistics.unassignedBytes)"), .init("keys", "\(statistics.publishedEntries)"),
                 .init("retired", "\(statistics.retiredEntries)"), .init("processes", "\(statistics.attachedProcesses)"),
+                .init("tickets", "\(transfer.assumeIsolated { $0.ticketCount })"),
                 .init("commits", "\(counters.commits)"), .init("misses", "\(counters.reads)"), .init("fetches", "\(counters.fetches)"),
                 .init("fetches_failed", "\(counters.fetchesFailed)"), .init("evictions", "\(counters.evictions)"),
             ])

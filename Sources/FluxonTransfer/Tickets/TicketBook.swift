@@ -18,6 +18,9 @@ package final class TicketBook: TransferSource {
     /// Tickets that have not ended.
     package var count: Int { table.count }
 
+    /// When the oldest of the tickets that nobody has redeemed was issued.
+    package var oldestUnused: BootInstant? { table.oldestUnused }
+
     /// Gives out the right to read `bytes`, the part of `version` that starts at `offset`.
     ///
     /// - Parameter release: Called exactly once, when nobody can read the bytes under this ticket any more.
@@ -36,8 +39,8 @@ package final class TicketBook: TransferSource {
     /// Takes back what `asker` never redeemed.
     package func revokeAll(of asker: Asker) { release(table.revokeAll(of: asker)) }
 
-    /// Takes back what was issued before `instant` and never redeemed.
-    package func revokeAll(issuedBefore instant: BootInstant) { release(table.revokeAll(issuedBefore: instant)) }
+    /// Takes back what was issued until `instant`, itself included, and never redeemed.
+    package func revokeAll(issuedUntil instant: BootInstant) { release(table.revokeAll(issuedUntil: instant)) }
 
     /// Takes back one ticket unless somebody reads under it.
     package func revoke(_ ticket: Ticket) { table.revoke(ticket)?.release() }

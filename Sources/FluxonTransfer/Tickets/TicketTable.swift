@@ -33,6 +33,13 @@ package struct TicketTable<Source> {
 
     package var count: Int { entries.count }
 
+    /// When the oldest of the tickets that nobody has redeemed was issued. O(tickets).
+    package var oldestUnused: BootInstant? {
+        entries.values.lazy.compactMap { entry in
+            if case .issued(let instant) = entry.state { instant } else { nil }
+        }.min()
+    }
+
     /// - Parameter range: The bytes of the value that `source` holds.
     /// - Throws: `.tooManyTickets` when the asker holds its limit; the source then stays the caller's.
     package mutating func issue(
@@ -89,10 +96,10 @@ package struct TicketTable<Source> {
         }
     }
 
-    /// Takes back what was issued before `instant` and never redeemed: its asker went another way.
-    package mutating func revokeAll(issuedBefore instant: BootInstant) -> [Source] {
+    /// Takes back what was issued until `instant`, itself included, and never redeemed: its asker went another way.
+    package mutating func revokeAll(issuedUntil instant: BootInstant) -> [Source] {
         removeAll { entry in
-            if case .issued(let issued) = entry.state { issued < instant } else { false }
+            if case .issued(let issued) = entry.state { issued <= instant } else { false }
         }
     }
 

@@ -9,6 +9,8 @@ final class ClientSlot {
     private let index: Int
     private let path: String
     private let folder: String
+    private let environment: [String: String]
+    private let readsOnly: String?
     private let seed: UInt64
     private let recorder: HistoryRecorder
     private var life = 0
@@ -16,18 +18,27 @@ final class ClientSlot {
     private var log = Descriptor(owning: -1)
     private var rest: [UInt8] = []
 
-    init(index: Int, path: String, folder: String, seed: UInt64, recorder: HistoryRecorder) {
+    /// - Parameters:
+    ///   - owner: Whose clients these are.
+    ///   - readsOnly: The one key that they read, and do nothing else; nil: they do everything.
+    init(
+        index: Int, path: String, owner: String, folder: String, environment: [String: String], seed: UInt64, recorder: HistoryRecorder,
+        readsOnly: String? = nil
+    ) {
+        self.environment = environment
+        self.readsOnly = readsOnly
         self.index = index
         self.path = path
         self.folder = folder
         self.seed = seed
         self.recorder = recorder
         name = "client-\(index + 1)"
+        recorder.setOwner(owner, ofSlot: UInt64(index + 1))
         process = RoleProcess(name: name, executable: "", arguments: [], folder: folder, announcesReadiness: false)
     }
 
     /// Never 0, which the tests' own process has.
-    var source: HistoryRecorder.Source { UInt64((index + 1) * 1000 + life) }
+    var source: HistoryRecord.Source { UInt64((index + 1) * 1000 + life) }
 
     func start() throws {
         life += 1
@@ -36,7 +47,9 @@ final class ClientSlot {
         rest = []
         process = RoleProcess(
             name: "\(name).\(life)", executable: "\(TestCluster.products)/fluxon-chaos-client",
-            arguments: [path, calls, "\(seed &+ source)", "\(source << 40)"], folder: folder, announcesReadiness: false)
+            arguments: [path, calls, "\(seed &+ source)", "\(source << 40)"] + (readsOnly.map { [$0] } ?? []), folder: folder,
+            announcesReadiness: false,
+            environment: environment)
         try process.launch()
     }
 

@@ -11,13 +11,21 @@ final class FaultProxy: Sendable {
         /// Every piece of data waits for so long.
         case delaying(milliseconds: UInt32)
         /// Nothing gets through, and nobody is told.
-        case stalled
+        case stalled(Way)
+    }
+
+    enum Way: String, CaseIterable, Sendable {
+        case both = "both ways"
+        case requests = "only what goes there"
+        case answers = "only what comes from there"
     }
 
     private struct State {
         var mode = Mode.open
         var pairs: [ObjectIdentifier: Pair] = [:]
         var isClosed = false
+        /// What goes there with the first of these in it arrives with the second, of equal length.
+        var substitution: (pattern: [UInt8], replacement: [UInt8])?
     }
 
     /// The two connections that are one for the roles; closed when the threads of both directions have ended.
@@ -38,12 +46,14 @@ final class FaultProxy: Sendable {
     }
 
     let name: String
-    private let port: UInt16
+    let host: String
+    let port: UInt16
     private let state = Mutex(State())
 
     /// Listens on `host` and `port` for what listens on the same port of 127.0.0.1.
     init(name: String, host: String, port: UInt16) throws {
         self.name = name
+        self.host = host
         self.port = port
         let listener = try Socket.listen(on: .tcp(host: host, port: port)).release()
         try KernelThread.start(name: "proxy", detached: true) { [self] in
@@ -56,6 +66,12 @@ final class FaultProxy: Sendable {
     }
 
     func set(_ mode: Mode) { state.withLock { $0.mode = mode } }
+
+    /// From now on one piece of what goes there is another. It must arrive within one packet.
+    func substitute(_ pattern: [UInt8], by replacement: [UInt8]) {
+        precondition(pattern.count == replacement.count, "lengths are in the headers")
+        state.withLock { $0.substitution = (pattern, replacement) }
+    }
 
     /// Ends all connections in both directions.
     func cut() { for pair in state.withLock({ Array($0.pairs.values) }) { pair.cut() } }
@@ -94,14 +110,16 @@ final class FaultProxy: Sendable {
         while true {
             let (mode, isClosed) = state.withLock { ($0.mode, $0.isClosed) }
             if isClosed { return }
-            if mode == .stalled {
+            if case .stalled(let way) = mode, way == .both || (way == .requests) == isUpstream {
                 usleep(10_000)
                 continue
             }
             guard (try? Kernel.waitReadable([source], timeout: .milliseconds(500)))?.first == true else { continue }
             if case .delaying(let milliseconds) = mode { usleep(milliseconds * 1000) }
             switch Socket.receive(source, into: buffer) {
-            case .moved(let count): send(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: target)
+            case .moved(let count):
+                if isUpstream { substitute(in: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])) }
+                send(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: target)
             case .wouldBlock: break
             case .ended:
                 Socket.shutdownWrite(target)
@@ -111,6 +129,11 @@ final class FaultProxy: Sendable {
                 return
             }
         }
+    }
+
+    private func substitute(in bytes: UnsafeMutableRawBufferPointer) {
+        guard let (pattern, replacement) = state.withLock(\.substitution), let place = bytes.firstRange(of: pattern) else { return }
+        UnsafeMutableRawBufferPointer(rebasing: bytes[place]).copyBytes(from: replacement)
     }
 
     /// What the other side does not take any more is lost.

@@ -9,27 +9,29 @@ struct Footprint {
     private(set) var figures: [String: Int] = [:]
 
     init(of cluster: TestCluster) throws {
-        for role in [cluster.master] + cluster.owners + cluster.externals {
+        for role in cluster.masters + cluster.owners + cluster.externals {
+            // Which of the masters leads does not matter.
+            let place = cluster.masters.contains { $0 === role } ? "masters" : role.name
             guard let process = role.processID else { throw RoleFailure(what: "\(role.name) does not run", log: role.log) }
             for descriptor in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd") {
                 let path = "/proc/\(process)/fd/\(descriptor)"
                 guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { continue }
                 // "socket:[1]", "anon_inode:[pidfd]", "/a/file".
                 let kind = target.hasPrefix("anon") ? target : target.split(separator: ":").first.map(String.init) ?? ""
-                figures["\(role.name) \(kind) descriptors", default: 0] += 1
+                figures["\(place) \(kind) descriptors", default: 0] += 1
             }
             let status = try String(decoding: File.readAll("/proc/\(process)/status", limit: 1 << 16), as: UTF8.self)
             for line in status.split(separator: "\n") {
                 let words = line.split(whereSeparator: \.isWhitespace)
                 guard words.count > 1, let number = Int(words[1]) else { continue }
-                if words[0] == "Threads:" { figures["\(role.name) threads"] = number }
-                if words[0] == "RssAnon:" { figures["\(role.name) KiB of its own"] = number }
+                if words[0] == "Threads:" { figures["\(place) threads", default: 0] += number }
+                if words[0] == "RssAnon:" { figures["\(place) KiB of its own", default: 0] += number }
             }
         }
         for (index, owner) in cluster.owners.enumerated() {
             for (section, values) in try Self.status(cluster.ownerSocket(index), in: cluster.folder) {
                 let isMaster = values["members"] != nil
-                for name in ["live_bytes", "keys", "retired", "processes", "members"] {
+                for name in ["live_bytes", "keys", "retired", "processes", "tickets", "members"] {
                     guard let value = values[name] as? Int else { continue }
                     figures[isMaster ? "master \(name)" : "\(owner.name) (\(section)) \(name)"] = value
                 }

@@ -1,37 +1,20 @@
 import FluxonCore
-import FluxonLinearizability
-import FluxonSystem
 import FluxonWorkload
 import Synchronization
 
 /// What every client saw, key by key. Clients of the tests' process write into it; what other processes wrote down is replayed into it.
 final class HistoryRecorder: CallLog {
-    /// Calls of one process: its numbers begin with these 24 bits.
-    typealias Source = UInt64
-    static func source(of number: UInt64) -> Source { number >> 40 }
-
     private struct State {
-        var histories: [String: [HistoryOperation]] = [:]
-        var violations: [String] = []
+        var record = HistoryRecord()
         var running: [UInt64: Call] = [:]
         var nextNumber: UInt64 = 1
-        var finished = 0
         /// Who waits for how many calls to have ended.
         var waiting: [(goal: Int, continuation: CheckedContinuation<Void, Never>)] = []
-        var failed = 0
-        var late: [(call: Call, end: UInt64)] = []
-        var losses: [UInt64] = []
-        var stops: [Source: [ClosedRange<UInt64>]] = [:]
-        var lastSuccess: [Source: UInt64] = [:]
-        var lastFailure: [Source: UInt64] = [:]
-        var calmSince: UInt64?
+        var lastSuccess: [HistoryRecord.Source: UInt64] = [:]
+        var lastFailure: [HistoryRecord.Source: UInt64] = [:]
     }
 
-    /// How long a call may take: its timeout and what a busy machine adds.
-    private let longestCall: Duration
     private let state = Mutex(State())
-
-    init(timeout: Duration = .seconds(10)) { longestCall = timeout + .seconds(3) }
 
     /// A number that no value has had.
     func newNumber() -> UInt64 {
@@ -45,11 +28,11 @@ final class HistoryRecorder: CallLog {
         let reached = state.withLock { state in
             switch line {
             case .began(let call): state.running[call.number] = call
-            case .violation(let text): state.violations.append(text)
+            case .violation(let text): state.record.violations.append(text)
             case .ended(let number, let outcome, let end):
-                if let call = state.running.removeValue(forKey: number) { finish(call, outcome, end, &state) }
+                if let call = state.running.removeValue(forKey: number) { finish(RecordedCall(call, outcome, end: end), &state) }
             }
-            let finished = state.finished
+            let finished = state.record.finished
             let reached = state.waiting.filter { $0.goal <= finished }
             if !reached.isEmpty { state.waiting.removeAll { $0.goal <= finished } }
             return reached.map(\.continuation)
@@ -57,50 +40,59 @@ final class HistoryRecorder: CallLog {
         for continuation in reached { continuation.resume() }
     }
 
-    private func finish(_ call: Call, _ outcome: Call.Outcome, _ end: UInt64, _ state: inout State) {
-        if let operation = call.operation(outcome, end: end) { state.histories[call.key, default: []].append(operation) }
-        if BootInstant(nanoseconds: end).since(BootInstant(nanoseconds: call.start)) > longestCall { state.late.append((call, end)) }
-        let source = Self.source(of: call.number)
-        switch outcome {
-        case .saw, .done, .refused:
-            state.finished += 1
-            state.lastSuccess[source] = max(call.start, state.lastSuccess[source] ?? 0)
-        case .unknown, .failed:
-            state.failed += 1
-            state.lastFailure[source] = max(end, state.lastFailure[source] ?? 0)
-            if let calm = state.calmSince, call.start > calm {
-                state.violations.append("\(call.key): \(call.intent) ended with \(outcome), though no fault was left")
-            }
+    private func finish(_ call: RecordedCall, _ state: inout State) {
+        state.record.add(call)
+        if call.isAnswered {
+            state.lastSuccess[call.source] = max(call.call.start, state.lastSuccess[call.source] ?? 0)
+        } else {
+            state.lastFailure[call.source] = max(call.end, state.lastFailure[call.source] ?? 0)
         }
     }
 
     func violation(_ text: String) { record(.violation(text)) }
 
-    /// Every key may lose its value from now on: an owner has died, or one that was not believed came back to a new master.
-    func recordLoss(at instant: BootInstant) { state.withLock { $0.losses.append(instant.nanoseconds) } }
+    // MARK: What explains what clients see
 
-    /// This process could not end its calls meanwhile.
-    func recordStop(of source: Source, from start: BootInstant, to end: BootInstant) {
-        state.withLock { $0.stops[source, default: []].append(start.nanoseconds...end.nanoseconds) }
+    /// The clients of `slot` use this owner; only its losses may take what they put.
+    func setOwner(_ owner: String, ofSlot slot: UInt64) { state.withLock { $0.record.owners[slot] = owner } }
+
+    /// What only this owner held may be gone.
+    func recordDeath(of owner: String, from start: BootInstant, to end: BootInstant = HistoryClock.now) {
+        state.withLock { $0.record.losses.recordDeath(of: owner, from: start, to: end) }
+    }
+
+    func recordSilence(of owners: [String], from start: BootInstant, to end: BootInstant) {
+        state.withLock { $0.record.losses.recordSilence(of: owners, from: start, to: end) }
+    }
+
+    func recordBreak(from start: BootInstant, to end: BootInstant) {
+        state.withLock { $0.record.losses.recordBreak(from: start, to: end) }
+    }
+
+    /// This process, or every one without `source`, could not end its calls meanwhile.
+    func recordStop(of source: HistoryRecord.Source?, from start: BootInstant, to end: BootInstant) {
+        state.withLock { $0.record.stops[source, default: []].append(start.nanoseconds...end.nanoseconds) }
     }
 
     /// This process was killed: nobody knows what became of the calls that it had begun.
-    func abandon(_ source: Source) {
+    func abandon(_ source: HistoryRecord.Source) {
         state.withLock { state in
-            for (number, call) in state.running where Self.source(of: number) == source {
+            for (number, call) in state.running where HistoryRecord.source(of: number) == source {
                 state.running[number] = nil
-                if let operation = call.operation(nil, end: 0) { state.histories[call.key, default: []].append(operation) }
+                state.record.add(RecordedCall(call, nil, end: 0))
             }
             state.lastFailure[source] = nil
         }
     }
 
     /// From now on every call must succeed.
-    func beginCalm() { state.withLock { $0.calmSince = BootClock.now.nanoseconds } }
+    func beginCalm() { state.withLock { $0.record.calmSince = HistoryClock.now.nanoseconds } }
+
+    // MARK: Waiting
 
     /// Whether each of these has had an answer since `start` and no failure for two seconds.
-    func areServed(_ sources: [Source], since start: BootInstant) -> Bool {
-        let now = BootClock.now
+    func areServed(_ sources: [HistoryRecord.Source], since start: BootInstant) -> Bool {
+        let now = HistoryClock.now
         return state.withLock { state in
             sources.allSatisfy { source in
                 (state.lastSuccess[source] ?? 0) > start.nanoseconds
@@ -109,15 +101,11 @@ final class HistoryRecorder: CallLog {
         }
     }
 
-    var finishedOperations: Int { state.withLock(\.finished) }
-    var failedOperations: Int { state.withLock(\.failed) }
-    var keys: [String] { state.withLock { $0.histories.keys.sorted() } }
-
     /// Returns when `count` more calls have ended, or the test's time is over.
     func finish(_ count: Int) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                state.withLock { $0.waiting.append((goal: $0.finished + count, continuation: continuation)) }
+                state.withLock { $0.waiting.append((goal: $0.record.finished + count, continuation: continuation)) }
                 if Task.isCancelled { giveUp() }
             }
         } onCancel: {
@@ -133,28 +121,21 @@ final class HistoryRecorder: CallLog {
         for (_, continuation) in waiting { continuation.resume() }
     }
 
-    /// What was wrong, for people; empty when nothing was.
-    func verdict() -> [String] {
-        let state = state.withLock { $0 }
-        let open = state.running.values.map { "a call never ended: \($0)" }
-        let late = state.late.compactMap { call, end in lateness(call, end, state.stops[Self.source(of: call.number)] ?? []) }
-        return state.violations + open + late
-            + state.histories.sorted { $0.key < $1.key }.compactMap { key, history in
-                let first = history.map(\.start).min() ?? 0
-                // Only what was there may be lost.
-                let losses = state.losses.filter { $0 > first }.map { HistoryOperation(action: .remove, start: $0, end: nil) }
-                return Linearizability.violation(in: history + losses).map { stuck in
-                    "\(key): no order explains these of \(history.count) operations: " + stuck.map { "\($0)" }.joined(separator: "; ")
-                }
-            }
+    // MARK: What came of it
+
+    var finishedOperations: Int { state.withLock(\.record.finished) }
+    var failedOperations: Int { state.withLock(\.record.failed) }
+    var keys: [String] { state.withLock { $0.record.calls.keys.sorted() } }
+
+    /// Everything so far; calls under way have not ended.
+    var historyRecord: HistoryRecord {
+        state.withLock { state in
+            var record = state.record
+            record.running = Array(state.running.values)
+            return record
+        }
     }
 
-    private func lateness(_ call: Call, _ end: UInt64, _ stops: [ClosedRange<UInt64>]) -> String? {
-        let stopped = stops.reduce(UInt64(0)) { sum, stop in
-            let overlap = (max(stop.lowerBound, call.start), min(stop.upperBound, end))
-            return overlap.0 < overlap.1 ? sum + overlap.1 - overlap.0 : sum
-        }
-        let took = Duration.nanoseconds(Int64(clamping: end - call.start - stopped))
-        return took > longestCall ? "\(call) took \(took)" : nil
-    }
+    /// What was wrong, for people; empty when nothing was.
+    func verdict() -> [String] { historyRecord.verdict() }
 }

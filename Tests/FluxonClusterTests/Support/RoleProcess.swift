@@ -1,5 +1,7 @@
+private import CFluxonFaults
 import FluxonCore
 import FluxonSystem
+private import Foundation
 import Glibc
 
 /// A real process of a test cluster, started, signalled, started again.
@@ -10,9 +12,14 @@ final class RoleProcess: @unchecked Sendable {
     private let arguments: [String]
     private let folder: String
     private let announcesReadiness: Bool
+    private let environment: [String: String]
     private var child: ChildProcess?
 
-    init(name: String, executable: String, arguments: [String], folder: String, announcesReadiness: Bool = true) {
+    init(
+        name: String, executable: String, arguments: [String], folder: String, announcesReadiness: Bool = true,
+        environment: [String: String] = [:]
+    ) {
+        self.environment = environment
         self.name = name
         self.executable = executable
         self.arguments = arguments
@@ -37,7 +44,8 @@ final class RoleProcess: @unchecked Sendable {
     func launch() throws {
         let log = Descriptor(owning: open(logPath, O_WRONLY | O_CREAT | O_APPEND, 0o640))
         let socket = try ServiceNotificationSocket(path: "\(folder)/\(name).notify")
-        var environment = ["NOTIFY_SOCKET": socket.path]
+        var environment = environment
+        environment["NOTIFY_SOCKET"] = socket.path
         if let path = getenv("PATH") { environment["PATH"] = String(cString: path) }
         if let libraries = getenv("LD_LIBRARY_PATH") { environment["LD_LIBRARY_PATH"] = String(cString: libraries) }
         child = try ChildProcess(executable: executable, arguments: arguments, environment: environment, output: log)
@@ -64,7 +72,24 @@ final class RoleProcess: @unchecked Sendable {
         return ending
     }
 
+    /// How the process ends, when it does so by itself within this time.
+    func awaitEnd(within limit: Duration) -> ChildProcess.Ending? {
+        guard let process = child?.process.descriptor.number else { return nil }
+        _ = try? Kernel.waitReadable([process], timeout: limit)
+        return ending()
+    }
+
     func signal(_ number: CInt) { try? child?.process.signal(number) }
+
+    /// Shuts every connection down that the process has over Unix sockets and TCP, as its peers or the network might.
+    ///
+    /// - Returns: how many there were.
+    func shutDownConnections(_ direction: CInt) -> Int {
+        guard let process = child?.process.descriptor.number, let number = processID,
+            let names = try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(number)/fd")
+        else { return 0 }
+        return names.compactMap { CInt($0) }.count { cfluxon_shutdown_of(process, $0, direction) == 1 }
+    }
 
     /// Ends the process for sure and waits for its death.
     func kill() {

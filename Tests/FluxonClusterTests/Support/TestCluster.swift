@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-/// A cluster of real processes in folders of its own: metadata, one master, owners, an external at each owner.
+/// A cluster of real processes in folders of its own: metadata, masters, owners, an external at each owner.
 final class TestCluster {
     enum Metadata: String, CaseIterable, CustomTestStringConvertible {
         /// Debian's etcd.
@@ -15,20 +15,35 @@ final class TestCluster {
         var testDescription: String { rawValue }
     }
 
+    enum Clocks {
+        /// The kernel's.
+        case real
+        /// The kernel's, but the wall clocks can be stepped.
+        case steppable
+        /// Every owner is on a machine of its own, with whoever is attached there: another boot clock, whose rate can be changed.
+        case apart
+    }
+
     let folder: String
-    let master: RoleProcess
+    /// The first leads at the start, the others stand by.
+    let masters: [RoleProcess]
     let owners: [RoleProcess]
     let externals: [RoleProcess]
     /// A process of its own only with `Metadata.etcd`.
     let etcd: RoleProcess?
-    /// In the order master, metadata, and each owner's control and bulk.
     let proxies: [FaultProxy]
+    /// Of the masters' machine, then of each owner's; empty: this machine's own clocks.
+    let clocks: [FaultClock]
     let poolFolder: String
+
+    var master: RoleProcess { masters[0] }
 
     /// The sockets of the owners and of their externals.
     func ownerSocket(_ index: Int) -> String { "\(folder)/run-\(index + 1)/owner.sock" }
     func externalSocket(_ index: Int) -> String { "\(folder)/run-\(index + 1)/external-\(index + 1).sock" }
     func sharedDescription(_ index: Int) -> String { "\(folder)/run-\(index + 1)/shared.json" }
+    /// What a process on the machine of this owner has in its environment.
+    func environment(_ index: Int) -> [String: String] { clocks.isEmpty ? [:] : clocks[index + 1].environment }
 
     /// The folder of the executables: the tests' own.
     static var products: String {
@@ -40,9 +55,11 @@ final class TestCluster {
     /// - Parameters:
     ///   - hasProxies: Everything that goes over TCP between roles goes through `proxies`, where it can be disturbed.
     ///   - hasOwnMemory: The pools lie in a tmpfs of their own that can be filled, where this user may mount one.
+    ///   - hasOwnDisk: Logs, sockets and embedded metadata lie in a tmpfs of their own, too.
     init(
-        owners count: Int = 2, metadata: Metadata = .embedded, poolBytes: Int = 64 << 20, hasExternals: Bool = false, usesTLS: Bool = false,
-        hasProxies: Bool = false, hasOwnMemory: Bool = false
+        owners count: Int = 2, masters masterCount: Int = 1, metadata: Metadata = .embedded, poolBytes: Int = 64 << 20,
+        hasExternals: Bool = false, usesTLS: Bool = false, hasProxies: Bool = false, hasOwnMemory: Bool = false, hasOwnDisk: Bool = false,
+        clocks kind: Clocks = .real
     ) throws {
         let name = "fxk-\(UInt32.random(in: 0 ... .max))"
         folder = "/tmp/\(name)"
@@ -51,23 +68,31 @@ final class TestCluster {
         try File.makeDirectories(poolFolder)
         // Room for pools of earlier lives: a process that is stopped holds on to them.
         if hasOwnMemory { mount("tmpfs", poolFolder, "tmpfs", 0, "size=\(poolBytes * count * 5)") }
+        if hasOwnDisk { mount("tmpfs", folder, "tmpfs", 0, "size=\(16 << 20)") }
         // One certificate for every role of this machine.
         let tls = try usesTLS ? TestCertificates.shared.get() : nil
         let tlsLines =
             tls.map { ["tls: {certificate: \($0.path("server.pem")), key: \($0.path("server.key")), ca: \($0.path("ca.pem"))}"] } ?? []
-        let ports = try Ports(owners: count)
+        let ports = try Ports(masters: masterCount, owners: count)
         proxies = hasProxies ? try ports.proxies() : []
         let endpoint = "http://127.0.0.1:\(ports.metadata)"
         let usedEndpoint = hasProxies ? "http://\(Ports.proxyHost):\(ports.metadata)" : endpoint
         let folder = folder
         let poolFolder = poolFolder
+        // Machines have been up for different times.
+        let clocks = try (kind == .real ? 0..<0 : 0..<count + 1).map { machine in
+            let boot = kind == .apart ? Duration.seconds(1000 + 1_000_000 * machine) : nil
+            return try FaultClock(path: "\(folder)/machine-\(machine).clock", boot: boot)
+        }
+        self.clocks = clocks
 
-        func role(_ role: String, _ name: String, _ lines: [String]) throws -> RoleProcess {
+        func role(_ role: String, _ name: String, machine: Int, _ lines: [String]) throws -> RoleProcess {
             let path = "\(folder)/\(name).yaml"
             let text = (["cluster_name: test", "instance_key: \(name)"] + lines).joined(separator: "\n") + "\n"
             try File.replace(path, with: Array(text.utf8))
             return RoleProcess(
-                name: name, executable: "\(Self.products)/fluxon-\(role)", arguments: ["--config", path], folder: folder)
+                name: name, executable: "\(Self.products)/fluxon-\(role)", arguments: ["--config", path], folder: folder,
+                environment: clocks.isEmpty ? [:] : clocks[machine].environment)
         }
 
         etcd = metadata == .etcd ? try Self.etcd(endpoint, in: folder) : nil
@@ -75,10 +100,12 @@ final class TestCluster {
             metadata == .etcd
             ? "etcd_endpoints: [\"\(usedEndpoint)\"]"
             : "embedded_metadata: {listen: \"127.0.0.1:\(ports.metadata)\", path: \"\(folder)/metadata.sqlite\"}"
-        master = try role("master", "master-1", [kept] + (hasProxies ? ports.masterLines : []) + tlsLines)
+        masters = try (1...masterCount).map { number in
+            try role("master", "master-\(number)", machine: 0, [kept] + (hasProxies ? ports.masterLines(number - 1) : []) + tlsLines)
+        }
         owners = try (1...count).map { number in
             try role(
-                "owner", "owner-\(number)",
+                "owner", "owner-\(number)", machine: number,
                 [
                     "etcd_endpoints: [\"\(usedEndpoint)\"]", "shared_memory_path: \(poolFolder)/\(number)",
                     "shared_file_path: \(folder)/run-\(number)", "contribute_to_cluster_pool_size: \(poolBytes)",
@@ -88,11 +115,13 @@ final class TestCluster {
             hasExternals
             ? try (1...count).map { number in
                 try role(
-                    "external", "external-\(number)",
+                    "external", "external-\(number)", machine: number,
                     ["shared_memory_path: \(poolFolder)/\(number)", "shared_file_path: \(folder)/run-\(number)"])
             } : []
         try etcd?.launch()
         try master.start()
+        // Another one is ready when it leads.
+        for master in masters.dropFirst() { try master.launch() }
         for owner in owners { try owner.launch() }
         for owner in owners { try owner.awaitReadiness(within: .seconds(30)) }
         for external in externals { try external.start() }
@@ -115,9 +144,9 @@ final class TestCluster {
     }
 
     deinit {
-        for process in externals + owners + [master] + (etcd.map { [$0] } ?? []) { process.kill() }
+        for process in externals + owners + masters + (etcd.map { [$0] } ?? []) { process.kill() }
         for proxy in proxies { proxy.close() }
-        umount2(poolFolder, CInt(MNT_DETACH))
+        for path in [poolFolder, folder] { umount2(path, CInt(MNT_DETACH)) }
         // Logs of a failed test are in its report; folders of memory must not stay.
         for path in [poolFolder, folder] { try? FileManager.default.removeItem(atPath: path) }
     }
@@ -127,16 +156,18 @@ final class TestCluster {
 private struct Ports {
     static let proxyHost = "127.0.0.2"
     let metadata: UInt16
-    let master: UInt16
+    let masters: [UInt16]
     let owners: [(control: UInt16, bulk: UInt16)]
 
-    init(owners count: Int) throws {
+    init(masters masterCount: Int, owners count: Int) throws {
         metadata = try Kernel.freeLoopbackPort()
-        master = try Kernel.freeLoopbackPort()
+        masters = try (0..<masterCount).map { _ in try Kernel.freeLoopbackPort() }
         owners = try (0..<count).map { _ in (try Kernel.freeLoopbackPort(), try Kernel.freeLoopbackPort()) }
     }
 
-    var masterLines: [String] { ["listen: \"127.0.0.1:\(master)\"", "network: {advertise: \(Self.proxyHost)}"] }
+    func masterLines(_ index: Int) -> [String] {
+        ["listen: \"127.0.0.1:\(masters[index])\"", "network: {advertise: \(Self.proxyHost)}"]
+    }
 
     func ownerLines(_ index: Int) -> [String] {
         [
@@ -146,7 +177,8 @@ private struct Ports {
     }
 
     func proxies() throws -> [FaultProxy] {
-        var links = [("links to master-1", master), ("links to etcd", metadata)]
+        var links = [("links to etcd", metadata)]
+        for (index, port) in masters.enumerated() { links.append(("links to master-\(index + 1)", port)) }
         for (index, ports) in owners.enumerated() {
             links += [("control of owner-\(index + 1)", ports.control), ("bulk of owner-\(index + 1)", ports.bulk)]
         }

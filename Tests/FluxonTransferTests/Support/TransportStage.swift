@@ -83,7 +83,7 @@ actor TransportStage {
         try await body(self)
         transport?.close()
         server?.close()
-        book.revokeAll(issuedBefore: BootInstant(nanoseconds: .max))
+        book.revokeAll(issuedUntil: BootInstant(nanoseconds: .max))
         #expect(book.count == 0, "a ticket still pins its source")
     }
 
@@ -163,7 +163,7 @@ actor TransportStage {
     /// Waits until the source let go of `count` tickets, since the start. Those that it has not seen are taken back first: on a busy
     /// machine a read may be cancelled, or over its deadline, before its request has arrived.
     func released(_ count: Int) async {
-        book.revokeAll(issuedBefore: loop.now)
+        book.revokeAll(issuedUntil: loop.now)
         if released >= count { return }
         await withCheckedContinuation { releaseWaiters.append((count, $0)) }
     }

@@ -1,0 +1,155 @@
+import FluxonCore
+import FluxonLinearizability
+import FluxonWorkload
+
+/// A call with what came of it.
+struct RecordedCall: Hashable, Sendable {
+    let call: Call
+    /// nil: its process was killed before the answer.
+    let outcome: Call.Outcome?
+    let end: UInt64
+
+    init(_ call: Call, _ outcome: Call.Outcome?, end: UInt64) {
+        self.call = call
+        self.outcome = outcome
+        self.end = end
+    }
+
+    var source: HistoryRecord.Source { HistoryRecord.source(of: call.number) }
+
+    /// The cluster said what is so.
+    var isAnswered: Bool {
+        switch outcome {
+        case .saw, .done, .refused: true
+        case .unknown, .failed, nil: false
+        }
+    }
+
+    /// The value that this call may have put.
+    var written: UInt64? {
+        switch call.intent {
+        case .put(let value), .replace(_, let value): value
+        case .get, .remove: nil
+        }
+    }
+}
+
+/// All calls of a run and what happened to its processes, and the judgement: a pure function of them.
+struct HistoryRecord {
+    /// One life of a client: its numbers begin with these 24 bits. A slot has a thousand lives.
+    typealias Source = UInt64
+    static func source(of number: UInt64) -> Source { number >> 40 }
+    static func slot(of source: Source) -> UInt64 { source / 1000 }
+
+    private(set) var calls: [String: [RecordedCall]] = [:]
+    private(set) var finished = 0
+    private(set) var failed = 0
+    /// What clients, roles and the run itself complained of.
+    var violations: [String] = []
+    var running: [Call] = []
+    var losses = OwnerLosses()
+    /// By slot; clients of an unknown one may be anybody's.
+    var owners: [UInt64: String] = [:]
+    /// nil: everybody, the machine stood still.
+    var stops: [Source?: [ClosedRange<UInt64>]] = [:]
+    var calmSince: UInt64?
+    /// How long a call may take: its timeout, at the slowest clock of a test, and what a busy machine adds.
+    var longestCall = Duration.seconds(14)
+
+    mutating func add(_ call: RecordedCall) {
+        calls[call.call.key, default: []].append(call)
+        guard call.outcome != nil else { return }
+        if call.isAnswered { finished += 1 } else { failed += 1 }
+    }
+
+    /// What was wrong, for people; empty when nothing was.
+    func verdict() -> [String] {
+        let open = running.map { "a call never ended: \($0)" }
+        let ended = calls.values.joined()
+        let late = ended.compactMap { call in
+            timeTaken(call).flatMap { $0 > longestCall ? "\(call.call) took \($0)" : nil }
+        }
+        let restless = ended.compactMap { call -> String? in
+            guard let calmSince, call.call.start > calmSince, call.outcome != nil, !call.isAnswered else { return nil }
+            // Longer than a lease: then the cluster had a fault after all.
+            guard standstill(from: calmSince, to: call.end, of: nil) < .seconds(2) else { return nil }
+            return "\(call.call.key): \(call.call.intent) ended with \(call.outcome.map { "\($0)" } ?? ""), though no fault was left"
+        }
+        return violations + open + late + restless + disorder()
+    }
+
+    /// nil: it never ended.
+    func timeTaken(_ call: RecordedCall) -> Duration? {
+        guard call.outcome != nil else { return nil }
+        let took = Duration.nanoseconds(Int64(clamping: call.end - min(call.call.start, call.end)))
+        return took - standstill(from: call.call.start, to: call.end, of: call.source)
+    }
+
+    /// How much of this time the process, or the whole machine, stood still.
+    func standstill(from start: UInt64, to end: UInt64, of source: Source?) -> Duration {
+        let all = (stops[nil] ?? []) + (source == nil ? [] : stops[source] ?? [])
+        var covered: UInt64 = 0
+        var last = start
+        for stop in all.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            let (from, to) = (max(stop.lowerBound, last), min(stop.upperBound, end))
+            guard from < to else { continue }
+            covered += to - from
+            last = to
+        }
+        return .nanoseconds(Int64(clamping: covered))
+    }
+
+    // MARK: Order
+
+    private func disorder() -> [String] {
+        var intervals: [String: [ClosedRange<UInt64>]] = [:]
+        for owner in Set(owners.values) { intervals[owner] = losses.intervals(of: owner) }
+        let anybodys = losses.owners.flatMap { losses.intervals(of: $0) }
+        return calls.sorted { $0.key < $1.key }.compactMap { key, calls in
+            let operations = operations(of: calls) { source in
+                owners[Self.slot(of: source)].map { intervals[$0] ?? [] } ?? anybodys
+            }
+            guard let stuck = Linearizability.violation(in: operations) else { return nil }
+            return "\(key): no order explains these of \(calls.count) calls: " + stuck.map { "\($0)" }.joined(separator: "; ") + "\n"
+                + excerpt(of: calls, around: stuck)
+        }
+    }
+
+    /// What the checker has to know: the calls, and that each value may be gone whose owner may have lost it.
+    private func operations(of calls: [RecordedCall], losses: (Source) -> [ClosedRange<UInt64>]) -> [HistoryOperation] {
+        var seen: Set<UInt64> = []
+        for call in calls {
+            if case .saw(let value?) = call.outcome { seen.insert(value) }
+            if case .replace(let value?, _) = call.call.intent, call.outcome == .done { seen.insert(value) }
+        }
+        return calls.flatMap { call -> [HistoryOperation] in
+            guard let operation = call.call.operation(call.outcome, end: call.end) else { return [] }
+            let loss = call.written.flatMap { value -> HistoryOperation? in
+                guard let interval = losses(call.source).first(where: { call.call.start <= $0.upperBound }) else { return nil }
+                // One that nobody saw and nobody acknowledged replaced an older value, and took it along.
+                let isKnown = call.outcome == .done || seen.contains(value)
+                return HistoryOperation(
+                    action: isKnown ? .removeExpected(value) : .remove, start: max(interval.lowerBound, call.call.start), end: nil)
+            }
+            return [operation] + (loss.map { [$0] } ?? [])
+        }
+    }
+
+    /// The key's calls around those that no order explains, in the order of their answers.
+    private func excerpt(of calls: [RecordedCall], around stuck: [HistoryOperation]) -> String {
+        let start = stuck.map(\.start).min() ?? 0
+        let end = stuck.compactMap(\.end).max() ?? start
+        let margin: UInt64 = 2_000_000_000
+        let near = calls.filter { call in
+            let last = call.outcome == nil || call.outcome == .unknown ? UInt64.max : call.end
+            return call.call.start <= end + margin && last >= start - min(start, margin)
+        }
+        let lines = near.sorted { $0.call.start < $1.call.start }.suffix(60).map { call in
+            let slot = Self.slot(of: call.source)
+            let who = slot == 0 ? "the tests" : "client-\(slot) at \(owners[slot] ?? "?")"
+            return "    \(call.call.start)–\(call.outcome == nil ? "…" : "\(call.end)")  \(who): \(call.call.intent) → "
+                + (call.outcome.map { "\($0)" } ?? "killed")
+        }
+        return lines.joined(separator: "\n")
+    }
+}
