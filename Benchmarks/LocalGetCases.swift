@@ -133,7 +133,8 @@ struct FullPool {
         pool = try Pool(PoolStorage.anonymous(capacityBytes: Self.capacityBytes, hashSeed: 99, prefault: true), epoch: 1)
         let attachment = try pool.attach(process: 1, canPut: false)
         view = try PoolView(
-            pool: attachment.pool, pins: attachment.pins, heat: attachment.heat, grantedPins: attachment.grantedPins, prefault: true)
+            pool: attachment.pool, pins: attachment.pins, heat: attachment.heat, grantedPins: attachment.grantedPins)
+        try view.prefault()
         pool.setDeadline(BootInstant(nanoseconds: .max - 1))
         let room = Self.capacityBytes - min(80 * valueBytes, Self.capacityBytes / 4)
         var count = 0

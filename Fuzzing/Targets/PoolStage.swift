@@ -59,8 +59,10 @@ final class PoolStage: @unchecked Sendable {
     /// A process's view; nil when the header is refused.
     func attach(anew: Bool) -> PoolView? {
         guard anew else { return view }
-        return try? PoolView(
-            pool: attachment.pool, pins: attachment.pins, heat: attachment.heat, grantedPins: attachment.grantedPins, prefault: true)
+        let view = try? PoolView(
+            pool: attachment.pool, pins: attachment.pins, heat: attachment.heat, grantedPins: attachment.grantedPins)
+        try? view?.prefault()
+        return view
     }
 
     /// Asks for each key, one that is not there, and each entry by its number, and reads the ends of what is found.

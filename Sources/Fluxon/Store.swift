@@ -23,7 +23,7 @@ public final class Store: Sendable {
         public var connectTimeout: Duration
         /// Map the pool. Without it every value is copied over the socket. Default: true.
         public var usesSharedMemory = true
-        /// Touch all pages of the pool while connecting, so that no get pays for the first touch. Default: true.
+        /// Bring all pages of the pool in once connected, on a thread beside the caller's, so that gets pay no first touch. Default: true.
         public var prefaults = true
 
         public init() {

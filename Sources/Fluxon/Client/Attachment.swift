@@ -36,8 +36,9 @@ final class Attachment: Sendable {
             let pool = MemoryFile(owning: pool, name: "pool of \(answer.ownerName)")
             view = try PoolView(
                 pool: pool, pins: MemoryFile(owning: pins, name: "pins"), heat: MemoryFile(owning: heat, name: "heat"),
-                grantedPins: Int(clamping: answer.pinWords), prefault: prefaults)
+                grantedPins: Int(clamping: answer.pinWords))
             arena = answer.grants.contains(.writing) ? try WriteArena(pool: pool) : nil
+            if prefaults { view?.prefaultInBackground() }
         } catch {
             throw FluxonError(.system, "map the pool of the owner \(answer.ownerName)", cause: error)
         }

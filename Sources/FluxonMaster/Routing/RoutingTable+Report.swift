@@ -152,8 +152,7 @@ extension RoutingTable {
             if records[commit.key]?.version == version { seen.insert(commit.key) }
         }
         let lists = holderLists
-        var gone: [Key] = []
-        for (key, record) in records where lists.contains(id, in: record.holders) && !seen.contains(key) { gone.append(key) }
+        let gone = records.keys { lists.contains(id, in: $0.holders) }.filter { !seen.contains($0) }
         removeHolder(id, of: gone, .evicted, now: now)
     }
 

@@ -123,15 +123,13 @@ extension RoutingTable {
         }
         for confirmation in awaited { resolve(confirmation, id, now: now) }
         let lists = holderLists
-        var held: [Key] = []
-        for (key, record) in records where lists.contains(id, in: record.holders) { held.append(key) }
-        removeHolder(id, of: held, .lost, now: now)
+        removeHolder(id, of: records.keys { lists.contains(id, in: $0.holders) }, .lost, now: now)
         judgeAllClaims(now: now)
         wakeStalled(now: now)
     }
 
     /// What exists, and what an operation removed or will put that is not exposed: in another term it may turn out otherwise.
-    private var keysNotAbsent: [Key] { Array(records.keys) + activities.filter { $0.value.operation != nil }.keys }
+    private var keysNotAbsent: [Key] { records.keys() + activities.filter { $0.value.operation != nil }.keys }
 
     /// R8, then R7.
     mutating func checkProgress(now: BootInstant) {

@@ -26,7 +26,7 @@ package struct RoutingTable: Sendable {
     var ownersByInstance: [InstanceKey: OwnerID] = [:]
     var connections: [ConnectionID: OwnerID] = [:]
 
-    var records: [Key: KeyRecord] = [:]
+    var records = KeyTable<KeyRecord>()
     var holderLists = HolderLists()
     var activities: [Key: KeyActivity] = [:]
     var sequence: UInt64 = 0

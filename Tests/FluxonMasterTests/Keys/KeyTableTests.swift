@@ -1,0 +1,82 @@
+import FluxonCore
+import Testing
+
+@testable import FluxonMaster
+
+@Suite struct KeyTableTests {
+    /// SplitMix64.
+    private struct Random {
+        var state: UInt64
+
+        mutating func below(_ bound: UInt64) -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+            return (mixed ^ (mixed >> 31)) % bound
+        }
+    }
+
+    /// Keys of all lengths, two of each number that differ in their last byte alone.
+    private static func key(_ number: UInt64) throws -> Key {
+        let length = Int(1 + number / 2 % 40)
+        var bytes = (0..<length).map { UInt8(truncatingIfNeeded: Int(number / 2) &* 31 &+ $0) } + Array("\(number / 2)".utf8)
+        bytes.append(UInt8(number % 2))
+        return try Key(bytes)
+    }
+
+    @Test("it holds what a dictionary holds after any sequence of insertions, changes and removals", arguments: [UInt64(1), 2, 3])
+    func model(seed: UInt64) throws {
+        var random = Random(state: seed)
+        var table = KeyTable<Int>()
+        var model: [Key: Int] = [:]
+        for step in 0..<40_000 {
+            // Grows to some thousand keys, then shrinks.
+            let key = try Self.key(random.below(6_000))
+            let value: Int? = random.below(step < 20_000 ? 4 : 2) == 0 ? nil : step
+            table[key] = value
+            model[key] = value
+            #expect(table.count == model.count)
+            let other = try Self.key(random.below(6_000))
+            #expect(table[other] == model[other])
+        }
+        for (key, value) in model { #expect(table[key] == value) }
+        let keys = table.keys()
+        #expect(keys.count == model.count)
+        #expect(Set(keys) == Set(model.keys))
+        #expect(Set(table.keys { $0 % 2 == 0 }) == Set(model.filter { $0.value % 2 == 0 }.keys))
+    }
+
+    @Test("a copy of it is a value of its own")
+    func copies() throws {
+        var table = KeyTable<Int>()
+        for number in 0..<100 { table[try Self.key(number)] = Int(number) }
+        let copy = table
+        for number in 0..<100 { table[try Self.key(number)] = nil }
+        #expect(table.count == 0)
+        #expect(table.keys().isEmpty)
+        for number in 0..<100 { #expect(copy[try Self.key(number)] == Int(number)) }
+    }
+
+    @Test("keys that come and go leave no room behind")
+    func reuse() throws {
+        var arena = KeyArena()
+        let places = try (0..<1000).map { arena.add(try Self.key($0)) }
+        for place in places { arena.remove(place) }
+        let again = try (0..<1000).map { arena.add(try Self.key($0)) }
+        #expect(Set(again) == Set(places))
+        for (number, place) in again.enumerated() {
+            #expect(arena.equals(place, try Self.key(UInt64(number))))
+            #expect(try arena.bytes(place) == Self.key(UInt64(number)).bytes)
+            #expect(!arena.equals(place, try Self.key(UInt64(number) ^ 1)))
+        }
+    }
+
+    @Test("the longest and the shortest keys are kept whole", arguments: [1, 7, 8, 9, 1023, 1024])
+    func lengths(byteCount: Int) throws {
+        let key = try Key((0..<byteCount).map { UInt8(truncatingIfNeeded: $0) })
+        var table = KeyTable<Int>()
+        table[key] = 7
+        #expect(table[key] == 7)
+        #expect(table.keys() == [key])
+    }
+}
