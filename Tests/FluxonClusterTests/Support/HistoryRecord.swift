@@ -106,33 +106,41 @@ struct HistoryRecord {
         for owner in Set(owners.values) { intervals[owner] = losses.intervals(of: owner) }
         let anybodys = losses.owners.flatMap { losses.intervals(of: $0) }
         return calls.sorted { $0.key < $1.key }.compactMap { key, calls in
-            let operations = operations(of: calls) { source in
+            let (operations, gone) = operations(of: calls) { source in
                 owners[Self.slot(of: source)].map { intervals[$0] ?? [] } ?? anybodys
             }
-            guard let stuck = Linearizability.violation(in: operations) else { return nil }
+            guard let stuck = Linearizability.violation(in: operations, losses: gone) else { return nil }
             return "\(key): no order explains these of \(calls.count) calls: " + stuck.map { "\($0)" }.joined(separator: "; ") + "\n"
                 + excerpt(of: calls, around: stuck)
         }
     }
 
-    /// What the checker has to know: the calls, and that each value may be gone whose owner may have lost it.
-    private func operations(of calls: [RecordedCall], losses: (Source) -> [ClosedRange<UInt64>]) -> [HistoryOperation] {
+    /// What the checker has to know: the calls, and since when each value may be gone whose owner may have lost it.
+    private func operations(
+        of calls: [RecordedCall], losses: (Source) -> [ClosedRange<UInt64>]
+    ) -> (operations: [HistoryOperation], losses: [UInt64: UInt64]) {
         var seen: Set<UInt64> = []
         for call in calls {
             if case .saw(let value?) = call.outcome { seen.insert(value) }
             if case .replace(let value?, _) = call.call.intent, call.outcome == .done { seen.insert(value) }
         }
-        return calls.flatMap { call -> [HistoryOperation] in
-            guard let operation = call.call.operation(call.outcome, end: call.end) else { return [] }
-            let loss = call.written.flatMap { value -> HistoryOperation? in
-                guard let interval = losses(call.source).first(where: { call.call.start <= $0.upperBound }) else { return nil }
-                // One that nobody saw and nobody acknowledged replaced an older value, and took it along.
-                let isKnown = call.outcome == .done || seen.contains(value)
-                return HistoryOperation(
-                    action: isKnown ? .removeExpected(value) : .remove, start: max(interval.lowerBound, call.call.start), end: nil)
+        var gone: [UInt64: UInt64] = [:]
+        var operations: [HistoryOperation] = []
+        for call in calls {
+            guard let operation = call.call.operation(call.outcome, end: call.end) else { continue }
+            operations.append(operation)
+            guard let value = call.written, let loss = losses(call.source).first(where: { call.call.start <= $0.upperBound }) else {
+                continue
             }
-            return [operation] + (loss.map { [$0] } ?? [])
+            let start = max(loss.lowerBound, call.call.start)
+            if call.outcome == .done || seen.contains(value) {
+                gone[value] = start
+            } else {
+                // One that nobody saw and nobody acknowledged replaced an older value, and took it along.
+                operations.append(HistoryOperation(action: .remove, start: start, end: nil))
+            }
         }
+        return (operations, gone)
     }
 
     /// The key's calls around those that no order explains, in the order of their answers.
