@@ -45,6 +45,7 @@ final class Nemesis {
         self.recorder = recorder
         roles = cluster.masters + cluster.owners + cluster.externals + (cluster.etcd.map { [$0] } ?? [])
         memory = MemoryFiller(folder: cluster.poolFolder)
+        recorder.setOrigin(began)
     }
 
     /// Disturbs for so long, then waits until the last fault is over.
