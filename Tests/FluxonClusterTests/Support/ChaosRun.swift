@@ -28,7 +28,8 @@ final class ChaosRun {
         clients = layout.clients.enumerated().map { index, place in
             ClientSlot(
                 index: index, path: place.isThroughExternal ? cluster.externalSocket(place.owner) : cluster.sharedDescription(place.owner),
-                owner: cluster.owners[place.owner].name, folder: cluster.folder, environment: cluster.environment(place.owner), seed: seed,
+                owner: cluster.owners[place.owner].name, folder: cluster.folder,
+                environment: place.isElsewhere ? cluster.clocks[0].environment : cluster.environment(place.owner), seed: seed,
                 recorder: recorder)
         }
         nemesis = Nemesis(seed: seed, cluster: cluster, clients: clients, recorder: recorder)
