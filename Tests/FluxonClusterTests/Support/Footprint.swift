@@ -60,6 +60,11 @@ struct Footprint {
         return try JSONSerialization.jsonObject(with: Data(text)) as? [String: [String: Any]] ?? [:]
     }
 
+    /// Each figure, before and now.
+    func comparison(with baseline: Footprint) -> [String: [Int]] {
+        Dictionary(uniqueKeysWithValues: figures.map { ($0.key, [baseline.figures[$0.key] ?? 0, $0.value]) })
+    }
+
     /// What is beyond `baseline` by more than work leaves behind.
     func excess(over baseline: Footprint) -> [String] {
         figures.sorted { $0.key < $1.key }.compactMap { name, now in
