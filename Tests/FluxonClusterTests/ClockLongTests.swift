@@ -12,6 +12,8 @@ import Testing
         arguments: [(rate: Int64(900_000), isViolated: false), (rate: Int64(200_000), isViolated: true)])
     func validity(rate: Int64, isViolated: Bool) async throws {
         let cluster = try TestCluster(clocks: .apart)
+        // The master's is fast, which is the worse for a slow owner.
+        cluster.clocks[0].setRate(1_100_000)
         cluster.clocks[1].setRate(rate)
         let recorder = HistoryRecorder()
         let reader = ClientSlot(

@@ -32,9 +32,13 @@ package struct HistoryOperation: Sendable {
 /// change the verdict: a write whose value nobody saw is left out, one that was seen took effect before the first answer that showed
 /// it; removes stand for each other, so they are tried in the order of their calls, and only where there is something to remove.
 package enum Linearizability {
+    /// - Parameter losses: When each of these values may have begun to be gone without anybody's remove. One that may is taken for gone only
+    ///   where an operation needs that: no operation of its own, which could be taken anywhere, has to be tried everywhere.
     /// - Returns: nil when there is such an order; else the operations among which every attempt got stuck, for a person.
-    package static func violation(in history: [HistoryOperation], initial: UInt64? = nil) -> [HistoryOperation]? {
-        var search = Search(bounded(history), initial: initial)
+    package static func violation(
+        in history: [HistoryOperation], initial: UInt64? = nil, losses: [UInt64: UInt64] = [:]
+    ) -> [HistoryOperation]? {
+        var search = Search(bounded(history), initial: initial, losses: losses)
         return search.run()
     }
 
@@ -87,14 +91,16 @@ private struct Search {
     private var takenRemoves = 0
     /// Operations with an answer that are not taken yet.
     private var missing: Int
+    private let losses: [UInt64: UInt64]
 
     private struct Position: Hashable {
         let taken: [UInt64]
         let value: UInt64?
     }
 
-    init(_ operations: [HistoryOperation], initial: UInt64?) {
+    init(_ operations: [HistoryOperation], initial: UInt64?, losses: [UInt64: UInt64]) {
         self.operations = operations
+        self.losses = losses
         value = initial
         taken = Array(repeating: 0, count: operations.count / 64 + 1)
         head = operations.count * 2
@@ -143,7 +149,7 @@ private struct Search {
                 continue
             }
             let operation = event / 2
-            if isInTurn(operation), let after = apply(operations[operation].action), take(operation, after.value) {
+            if isInTurn(operation), let after = apply(operations[operation].action, at: event), take(operation, after.value) {
                 path.append((operation, value))
                 value = after.value
                 lift(operation)
@@ -174,8 +180,10 @@ private struct Search {
         return false
     }
 
-    private func apply(_ action: HistoryOperation.Action) -> (value: UInt64?, Void)? {
+    private func apply(_ action: HistoryOperation.Action, at event: Int) -> (value: UInt64?, Void)? {
         switch action {
+        case .read(nil): mayBeAbsent(at: event) ? (nil, ()) : nil
+        case .replace(nil, let new): mayBeAbsent(at: event) ? (new, ()) : nil
         case .read(let seen): seen == value ? (value, ()) : nil
         case .write(let new): (new, ())
         case .remove: (nil, ())
@@ -183,6 +191,15 @@ private struct Search {
         case .replacePresent(let new): value == nil ? nil : (new, ())
         case .removeExpected(let expected): expected == value ? (nil, ()) : nil
         }
+    }
+
+    /// Lost before this call takes effect: then everything that is left over ends after the loss may have begun.
+    private func mayBeAbsent(at event: Int) -> Bool {
+        guard let value else { return true }
+        guard let loss = losses[value] else { return false }
+        var end = event
+        while end != -1, end & 1 == 0 { end = next[end] }
+        return end == -1 || loss <= time(of: end)
     }
 
     private func openOperations() -> [Int] {

@@ -96,6 +96,34 @@ import Testing
         history.append(Self.operation(.read(1_000), time + 104, time + 105))
         #expect(Linearizability.violation(in: history) != nil)
     }
+
+    @Test("a value that may be gone is gone from then on, for whoever looks late enough, and others are not")
+    func losses() {
+        let put = Self.operation(.write(1), 0, 1)
+        func isExplained(_ rest: [HistoryOperation], _ losses: [UInt64: UInt64]) -> Bool {
+            Linearizability.violation(in: [put] + rest, losses: losses) == nil
+        }
+        let absent = Self.operation(.read(nil), 10, 11)
+        #expect(isExplained([absent], [1: 5]) && isExplained([absent], [1: 11]))
+        #expect(!isExplained([absent], [1: 12]) && !isExplained([absent], [2: 5]) && !isExplained([absent], [:]))
+        #expect(isExplained([Self.operation(.replace(expected: nil, with: 2), 10, 11), Self.operation(.read(2), 12, 13)], [1: 5]))
+        #expect(isExplained([Self.operation(.read(1), 10, 11), Self.operation(.read(nil), 12, 13)], [1: 5]))
+        #expect(!isExplained([absent, Self.operation(.read(1), 12, 13)], [1: 5]))
+        // Somebody saw it when the loss may not have begun yet, and the one who missed it had his answer before.
+        #expect(!isExplained([Self.operation(.read(nil), 2, 3), Self.operation(.read(1), 2, 20)], [1: 5]))
+    }
+
+    @Test("a thousand values that may each be gone do not make a violation hard to find", .timeLimit(.minutes(1)))
+    func manyLosses() {
+        var history: [HistoryOperation] = []
+        var losses: [UInt64: UInt64] = [:]
+        for value in UInt64(1)...1000 {
+            history.append(Self.operation(.write(value), value * 10, value * 10 + 5))
+            losses[value] = 100
+        }
+        history.append(Self.operation(.read(999), 20_000, 20_001))
+        #expect(Linearizability.violation(in: history, losses: losses) != nil)
+    }
 }
 
 extension HistoryOperation: Equatable {

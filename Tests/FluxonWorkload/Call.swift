@@ -70,8 +70,8 @@ package enum CallLine: Hashable, Sendable {
 
     package var text: String {
         switch self {
-        case .began(let call): "+ \(call.number) \(call.start) \(call.key) \(call.intent.words)"
-        case .ended(let number, let outcome, let end): "- \(number) \(end) \(outcome.words)"
+        case .began(let call): "+ \(call.number) \(call.start) \(call.key) \(call.intent)"
+        case .ended(let number, let outcome, let end): "- \(number) \(end) \(outcome)"
         case .violation(let text): "! \(text)"
         }
     }
@@ -94,8 +94,9 @@ package enum CallLine: Hashable, Sendable {
     }
 }
 
-extension Call.Intent {
-    fileprivate var words: String {
+extension Call.Intent: CustomStringConvertible {
+    /// As in the line of text.
+    package var description: String {
         switch self {
         case .get: "get"
         case .put(let value): "put \(value)"
@@ -117,8 +118,9 @@ extension Call.Intent {
     }
 }
 
-extension Call.Outcome {
-    fileprivate var words: String {
+extension Call.Outcome: CustomStringConvertible {
+    /// As in the line of text.
+    package var description: String {
         switch self {
         case .saw(let value): "saw \(value.map(String.init) ?? "absent")"
         case .done: "done"

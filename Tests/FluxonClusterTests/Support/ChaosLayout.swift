@@ -9,9 +9,19 @@ struct ChaosLayout: CustomStringConvertible {
         (owners, masters, metadata) = layouts[Int(seed % UInt64(layouts.count))]
     }
 
-    /// At which owner each client is: two at each of the first two, one through its external, and one at a third.
-    var clients: [(owner: Int, isThroughExternal: Bool)] {
-        [(0, false), (0, true), (1, false), (1, true)] + (owners > 2 ? [(2, false)] : [])
+    struct Client {
+        let owner: Int
+        let isThroughExternal: Bool
+        /// Its clock is not its owner's, as in another time namespace: it may map nothing, and every value is copied.
+        let isElsewhere: Bool
+    }
+
+    /// Two at each of the first two owners, one through its external, and one at a third.
+    var clients: [Client] {
+        [
+            Client(owner: 0, isThroughExternal: false, isElsewhere: false), Client(owner: 0, isThroughExternal: true, isElsewhere: false),
+            Client(owner: 1, isThroughExternal: false, isElsewhere: true), Client(owner: 1, isThroughExternal: true, isElsewhere: false),
+        ] + (owners > 2 ? [Client(owner: 2, isThroughExternal: false, isElsewhere: false)] : [])
     }
 
     var description: String {

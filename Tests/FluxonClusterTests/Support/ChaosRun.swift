@@ -13,6 +13,8 @@ final class ChaosRun {
     private let clients: [ClientSlot]
     private let nemesis: Nemesis
     private let baseline: Footprint
+    /// The last that was taken after the calm.
+    private var footprint: Footprint
     private let pulse: MachinePulse
 
     init(seed: UInt64) throws {
@@ -24,11 +26,13 @@ final class ChaosRun {
             hasOwnMemory: true, clocks: .apart)
         self.cluster = cluster
         baseline = try Footprint(of: cluster)
+        footprint = baseline
         let recorder = recorder
         clients = layout.clients.enumerated().map { index, place in
             ClientSlot(
                 index: index, path: place.isThroughExternal ? cluster.externalSocket(place.owner) : cluster.sharedDescription(place.owner),
-                owner: cluster.owners[place.owner].name, folder: cluster.folder, environment: cluster.environment(place.owner), seed: seed,
+                owner: cluster.owners[place.owner].name, folder: cluster.folder,
+                environment: place.isElsewhere ? cluster.clocks[0].environment : cluster.environment(place.owner), seed: seed,
                 recorder: recorder)
         }
         nemesis = Nemesis(seed: seed, cluster: cluster, clients: clients, recorder: recorder)
@@ -107,7 +111,8 @@ final class ChaosRun {
         var excess: [String] = []
         repeat {
             try await Task.sleep(for: .milliseconds(500))
-            excess = try Footprint(of: cluster).excess(over: baseline)
+            footprint = try Footprint(of: cluster)
+            excess = footprint.excess(over: baseline)
         } while !excess.isEmpty && HistoryClock.now.since(start) < limit
         nemesis.say(excess.isEmpty ? "all resources are back at their baseline" : "left over: \(excess.joined(separator: ", "))")
         return excess
@@ -123,7 +128,8 @@ final class ChaosRun {
             faults: Dictionary(uniqueKeysWithValues: nemesis.faults.map { ($0.key.rawValue, $0.value) }),
             calls: ChaosSummary.calls(of: record), keys: record.calls.count,
             clients: ChaosSummary.clients(of: record, names: names, from: start.nanoseconds), slowestCall: slowest.call,
-            slowestCallSeconds: slowest.seconds, machineStandstillSeconds: pulse.standstill / .seconds(1), violations: violations,
+            slowestCallSeconds: slowest.seconds, machineStandstillSeconds: pulse.standstill / .seconds(1),
+            resources: footprint.comparison(with: baseline), violations: violations,
             evidence: violations.isEmpty ? nil : keepEvidence(),
             command: "scripts/chaos --minutes \(max(1, Int(disturbed / .seconds(60)))) --seed \(seed)")
         nemesis.say(summary.table)

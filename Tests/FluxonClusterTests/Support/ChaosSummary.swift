@@ -23,6 +23,8 @@ struct ChaosSummary: Encodable {
     let slowestCall: String
     let slowestCallSeconds: Double
     let machineStandstillSeconds: Double
+    /// Of roles and pools: at the start, and after the last client had gone.
+    let resources: [String: [Int]]
     let violations: [String]
     /// Where logs and histories of a failed run are.
     let evidence: String?
@@ -94,6 +96,11 @@ struct ChaosSummary: Encodable {
         lines += clients.map { "  \(Self.padded($0.name, 30)) \($0.calls)  \(Self.rounded($0.worstUnavailabilitySeconds)) s" }
         lines += ["slowest call: \(Self.rounded(slowestCallSeconds)) s, \(slowestCall)"]
         lines += ["the machine stood still for \(Self.rounded(machineStandstillSeconds)) s in all"]
+        let memory = resources.filter { $0.key.hasSuffix("of its own") }.values
+        lines += [
+            "roles took \(memory.reduce(0) { $0 + $1[0] } >> 10) MiB of memory of their own at the start and "
+                + "\(memory.reduce(0) { $0 + $1[1] } >> 10) MiB at the end"
+        ]
         lines += [violations.isEmpty ? "no violation" : "\(violations.count) VIOLATIONS"] + violations.map { "- \($0)" }
         if let evidence { lines.append("logs and histories: \(evidence)") }
         if !violations.isEmpty { lines.append("to repeat: \(command)") }

@@ -9,6 +9,9 @@ struct Footprint {
     private(set) var figures: [String: Int] = [:]
 
     init(of cluster: TestCluster) throws {
+        if let space = try? File.space(at: cluster.poolFolder) {
+            figures["KiB of pool files"] = Int(clamping: (space.total - min(space.free, space.total)) >> 10)
+        }
         for role in cluster.masters + cluster.owners + cluster.externals {
             // Which of the masters leads does not matter.
             let place = cluster.masters.contains { $0 === role } ? "masters" : role.name
@@ -57,6 +60,11 @@ struct Footprint {
         return try JSONSerialization.jsonObject(with: Data(text)) as? [String: [String: Any]] ?? [:]
     }
 
+    /// Each figure, before and now.
+    func comparison(with baseline: Footprint) -> [String: [Int]] {
+        Dictionary(uniqueKeysWithValues: figures.map { ($0.key, [baseline.figures[$0.key] ?? 0, $0.value]) })
+    }
+
     /// What is beyond `baseline` by more than work leaves behind.
     func excess(over baseline: Footprint) -> [String] {
         figures.sorted { $0.key < $1.key }.compactMap { name, now in
@@ -64,6 +72,8 @@ struct Footprint {
             let slack =
                 switch name.split(separator: " ").last {
                 case "own": 64 << 10
+                // Page tables of files grow by what was touched.
+                case "files": 1 << 10
                 // Up to eight idle connections for bulk data in each direction stay for a minute.
                 case "descriptors": name.hasPrefix("owner") && name.contains("socket") ? 20 : 4
                 // The runtime starts one when a task needs it.

@@ -53,6 +53,8 @@ struct HistoryRecord {
     /// nil: everybody, the machine stood still.
     var stops: [Source?: [ClosedRange<UInt64>]] = [:]
     var calmSince: UInt64?
+    /// What people are shown as the time zero.
+    var origin: UInt64 = 0
     /// How long a call may take: its timeout, at the slowest clock of a test, and what a busy machine adds.
     var longestCall = Duration.seconds(14)
 
@@ -106,50 +108,66 @@ struct HistoryRecord {
         for owner in Set(owners.values) { intervals[owner] = losses.intervals(of: owner) }
         let anybodys = losses.owners.flatMap { losses.intervals(of: $0) }
         return calls.sorted { $0.key < $1.key }.compactMap { key, calls in
-            let operations = operations(of: calls) { source in
+            let (operations, gone) = operations(of: calls) { source in
                 owners[Self.slot(of: source)].map { intervals[$0] ?? [] } ?? anybodys
             }
-            guard let stuck = Linearizability.violation(in: operations) else { return nil }
-            return "\(key): no order explains these of \(calls.count) calls: " + stuck.map { "\($0)" }.joined(separator: "; ") + "\n"
+            guard let stuck = Linearizability.violation(in: operations, losses: gone) else { return nil }
+            return "\(key): no order explains its \(calls.count) calls; none fits next of those marked *, in seconds since the start:\n"
                 + excerpt(of: calls, around: stuck)
         }
     }
 
-    /// What the checker has to know: the calls, and that each value may be gone whose owner may have lost it.
-    private func operations(of calls: [RecordedCall], losses: (Source) -> [ClosedRange<UInt64>]) -> [HistoryOperation] {
+    /// What the checker has to know: the calls, and since when each value may be gone whose owner may have lost it.
+    private func operations(
+        of calls: [RecordedCall], losses: (Source) -> [ClosedRange<UInt64>]
+    ) -> (operations: [HistoryOperation], losses: [UInt64: UInt64]) {
         var seen: Set<UInt64> = []
         for call in calls {
             if case .saw(let value?) = call.outcome { seen.insert(value) }
             if case .replace(let value?, _) = call.call.intent, call.outcome == .done { seen.insert(value) }
         }
-        return calls.flatMap { call -> [HistoryOperation] in
-            guard let operation = call.call.operation(call.outcome, end: call.end) else { return [] }
-            let loss = call.written.flatMap { value -> HistoryOperation? in
-                guard let interval = losses(call.source).first(where: { call.call.start <= $0.upperBound }) else { return nil }
-                // One that nobody saw and nobody acknowledged replaced an older value, and took it along.
-                let isKnown = call.outcome == .done || seen.contains(value)
-                return HistoryOperation(
-                    action: isKnown ? .removeExpected(value) : .remove, start: max(interval.lowerBound, call.call.start), end: nil)
+        var gone: [UInt64: UInt64] = [:]
+        var operations: [HistoryOperation] = []
+        for call in calls {
+            guard let operation = call.call.operation(call.outcome, end: call.end) else { continue }
+            operations.append(operation)
+            guard let value = call.written, let loss = losses(call.source).first(where: { call.call.start <= $0.upperBound }) else {
+                continue
             }
-            return [operation] + (loss.map { [$0] } ?? [])
+            let start = max(loss.lowerBound, call.call.start)
+            if call.outcome == .done || seen.contains(value) {
+                gone[value] = start
+            } else {
+                // One that nobody saw and nobody acknowledged replaced an older value, and took it along.
+                operations.append(HistoryOperation(action: .remove, start: start, end: nil))
+            }
         }
+        return (operations, gone)
     }
 
-    /// The key's calls around those that no order explains, in the order of their answers.
+    /// The key's calls around those that no order explains, in the order of their starts.
     private func excerpt(of calls: [RecordedCall], around stuck: [HistoryOperation]) -> String {
         let start = stuck.map(\.start).min() ?? 0
         let end = stuck.compactMap(\.end).max() ?? start
         let margin: UInt64 = 2_000_000_000
+        let starts = Set(stuck.map(\.start))
         let near = calls.filter { call in
             let last = call.outcome == nil || call.outcome == .unknown ? UInt64.max : call.end
             return call.call.start <= end + margin && last >= start - min(start, margin)
         }
-        let lines = near.sorted { $0.call.start < $1.call.start }.suffix(60).map { call in
+        return near.sorted { $0.call.start < $1.call.start }.suffix(80).map { call in
             let slot = Self.slot(of: call.source)
-            let who = slot == 0 ? "the tests" : "client-\(slot) at \(owners[slot] ?? "?")"
-            return "    \(call.call.start)–\(call.outcome == nil ? "…" : "\(call.end)")  \(who): \(call.call.intent) → "
+            let who = slot == 0 ? "the tests" : "client-\(slot) at \(owners[slot] ?? "an owner")"
+            let span = "\(seconds(call.call.start)) to \(call.outcome == nil ? "?" : seconds(call.end))"
+            return "  \(starts.contains(call.call.start) ? "*" : " ") \(span)  \(who): \(call.call.intent) → "
                 + (call.outcome.map { "\($0)" } ?? "killed")
-        }
-        return lines.joined(separator: "\n")
+        }.joined(separator: "\n")
+    }
+
+    /// As in the lines of progress, to the microsecond.
+    private func seconds(_ instant: UInt64) -> String {
+        let micros = (instant - min(origin, instant)) / 1000
+        let fraction = String(micros % 1_000_000)
+        return "\(micros / 1_000_000).\(String(repeating: "0", count: 6 - fraction.count))\(fraction)"
     }
 }

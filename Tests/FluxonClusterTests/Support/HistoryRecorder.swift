@@ -56,6 +56,9 @@ final class HistoryRecorder: CallLog {
     /// The clients of `slot` use this owner; only its losses may take what they put.
     func setOwner(_ owner: String, ofSlot slot: UInt64) { state.withLock { $0.record.owners[slot] = owner } }
 
+    /// Times in the verdict count from here.
+    func setOrigin(_ instant: BootInstant) { state.withLock { $0.record.origin = instant.nanoseconds } }
+
     /// What only this owner held may be gone.
     func recordDeath(of owner: String, from start: BootInstant, to end: BootInstant = HistoryClock.now) {
         state.withLock { $0.record.losses.recordDeath(of: owner, from: start, to: end) }

@@ -45,6 +45,7 @@ final class Nemesis {
         self.recorder = recorder
         roles = cluster.masters + cluster.owners + cluster.externals + (cluster.etcd.map { [$0] } ?? [])
         memory = MemoryFiller(folder: cluster.poolFolder)
+        recorder.setOrigin(began)
     }
 
     /// Disturbs for so long, then waits until the last fault is over.
@@ -116,7 +117,7 @@ final class Nemesis {
     /// Seconds for which `name` is away: beyond every lease; now and then, one at a time, beyond `lost_after`.
     func drawAbsence(of name: String, mayBeLost: Bool, upTo limit: Int) -> Duration {
         let milliseconds = Int.random(in: 4000...limit * 1000, using: &random)
-        guard mayBeLost, hasTimeForLongFaults, longAway == nil, Int.random(in: 0..<8, using: &random) == 0 else {
+        guard mayBeLost, hasTimeForLongFaults, longAway == nil, Int.random(in: 0..<4, using: &random) == 0 else {
             return .milliseconds(milliseconds)
         }
         longAway = name
