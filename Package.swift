@@ -90,15 +90,23 @@ let testTargets: [Target] = [
     .executableTarget(name: "fluxon-probe", dependencies: ["Fluxon"], path: "Tests/FluxonProbe", swiftSettings: settings),
     // Entry points for fuzzing, one file per decoder or session: replayed by tests, driven by libFuzzer in scripts/fuzz.
     .target(
-        name: "FluxonFuzzing", dependencies: ["FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonTransfer"],
+        name: "FluxonFuzzing",
+        dependencies: [
+            "FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonTransfer", "FluxonMaster", "FluxonOwner", "FluxonEtcd",
+            "FluxonEtcdEmbedded", protobuf,
+        ],
         path: "Fuzzing/Targets", swiftSettings: settings),
     tests("FluxonFuzzingTests", ["FluxonFuzzing", "FluxonRPC", "FluxonSystem"]),
     tests("FluxonCoreTests", ["FluxonCore"]),
     tests("FluxonSystemTests", ["FluxonSystem", "FluxonTestFiles"]),
-    .executableTarget(
-        name: "fluxon-pool-reader", dependencies: ["FluxonPool", "FluxonCore", "FluxonSystem"], path: "Tests/FluxonPoolReader",
+    // An owner and readers that check each other, in one process or several.
+    .target(
+        name: "FluxonPoolStress", dependencies: ["FluxonPool", "FluxonCore", "FluxonSystem"], path: "Tests/FluxonPoolStress",
         swiftSettings: settings),
-    tests("FluxonPoolTests", ["FluxonPool", "FluxonCore", "FluxonSystem", "fluxon-pool-reader"]),
+    .executableTarget(
+        name: "fluxon-pool-reader", dependencies: ["FluxonPool", "FluxonPoolStress", "FluxonCore", "FluxonSystem"],
+        path: "Tests/FluxonPoolReader", swiftSettings: settings),
+    tests("FluxonPoolTests", ["FluxonPool", "FluxonPoolStress", "FluxonCore", "FluxonSystem", "fluxon-pool-reader"]),
     tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonTestFiles"], exclude: ["Peers"]),
     tests("FluxonTransferTests", ["FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonTransfer", "FluxonTestFiles"]),
     // The embedded metadata as a process of its own: only such a one can be killed.
@@ -156,6 +164,10 @@ let benchmarks: [Target] =
             path: "Benchmarks", swiftSettings: settings)
     ] : []
 
+/// FLUXON_ONLY_TESTS=FluxonPoolTests,…: no other tests. scripts/sanitize builds only what it runs.
+let onlyTests = Context.environment["FLUXON_ONLY_TESTS"]?.split(separator: ",").map(String.init)
+let chosenTestTargets = testTargets.filter { $0.type != .test || onlyTests?.contains($0.name) ?? true }
+
 let package = Package(
     name: "fluxon",
     products: [
@@ -175,6 +187,6 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
-    targets: cTargets + mechanisms + roles + face + testTargets + fuzzing + benchmarks,
+    targets: cTargets + mechanisms + roles + face + chosenTestTargets + fuzzing + benchmarks,
     cLanguageStandard: .gnu11
 )

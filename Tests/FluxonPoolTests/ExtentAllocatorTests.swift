@@ -1,3 +1,4 @@
+import FluxonPoolStress
 import Testing
 
 @testable import FluxonPool

@@ -1,4 +1,5 @@
 import FluxonCore
+import FluxonPoolStress
 import FluxonSystem
 import Testing
 

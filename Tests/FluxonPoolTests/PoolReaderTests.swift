@@ -1,5 +1,6 @@
 import FluxonCore
 import FluxonPool
+import FluxonPoolStress
 import FluxonSystem
 import Synchronization
 import Testing

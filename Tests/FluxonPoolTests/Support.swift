@@ -1,20 +1,7 @@
 import FluxonCore
 import FluxonPool
+import FluxonPoolStress
 import FluxonSystem
-
-/// A repeatable source of numbers (SplitMix64): a failing seed is named in the test's output.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return value ^ (value >> 31)
-    }
-}
 
 /// An owner and one attached process over a nameless pool. Time is what the test says.
 struct PoolPair {
@@ -66,60 +53,10 @@ extension LocalRead {
         }
     }
 
-    /// The value; nil when it was no hit.
-    consuming func hit() -> Held? {
-        switch consume self {
-        case .hit(let view): Held(view)
-        default: nil
-        }
-    }
-
     var copied: [UInt8]? {
         switch self {
         case .hit(let view): Array(view.bytes)
         default: nil
         }
     }
-}
-
-/// A pinned value that a test can pass around and drop.
-final class Held {
-    private var view: PinnedView?
-    var bytes: [UInt8] {
-        switch view {
-        case .some(let view): Array(view.bytes)
-        case .none: []
-        }
-    }
-
-    var version: Version {
-        switch view {
-        case .some(let view): view.version
-        case .none: Version(term: 0, sequence: 0)
-        }
-    }
-
-    init(_ view: consuming PinnedView) { self.view = consume view }
-
-    /// Whether every word of the value is `word`.
-    func isWholly(_ word: UInt64) -> Bool {
-        switch view {
-        case .some(let view):
-            let bytes = view.bytes
-            for offset in stride(from: 0, to: bytes.count, by: 8) where bytes.load(fromByteOffset: offset, as: UInt64.self) != word {
-                return false
-            }
-            return true
-        case .none: return false
-        }
-    }
-
-    var isUsable: Bool {
-        switch view {
-        case .some(let view): view.isUsable
-        case .none: false
-        }
-    }
-
-    func drop() { view = nil }
 }

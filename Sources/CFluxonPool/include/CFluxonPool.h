@@ -105,8 +105,28 @@ static inline void cfluxon_full_fence(void) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+// Mistakes that tests plant to see that they find them, in builds with FLUXON_PLANTED alone: see scripts/sanitize.
+#define CFLUXON_PLANTED_UNFENCED_PIN 1      // a pin by a plain store, without a fence
+#define CFLUXON_PLANTED_NO_SECOND_LOOK 2    // the entry is looked at before the pin and not after it
+#define CFLUXON_PLANTED_SCAN_FIRST 3        // the pins are scanned before the entry is RETIRED
+#define CFLUXON_PLANTED_PINNED_REUSED 4     // an entry and its extent are free whatever is pinned
+#if defined(FLUXON_PLANTED)
+int cfluxon_planted(void);
+// From here on in this process; 0: none.
+void cfluxon_plant(int mistake);
+#else
+static inline int cfluxon_planted(void) { return 0; }
+#endif
+
 // P3 step 2: claims a free pin word; when it returns true, no later load is done before the pin is visible to every processor.
 static inline bool cfluxon_pin_claim(void *word, uint64_t pin) {
+    if (cfluxon_planted() == CFLUXON_PLANTED_UNFENCED_PIN) {
+        if (__atomic_load_n((uint64_t *)word, __ATOMIC_RELAXED) != 0) {
+            return false;
+        }
+        __atomic_store_n((uint64_t *)word, pin, __ATOMIC_RELAXED);
+        return true;
+    }
     uint64_t expected = 0;
     if (!__atomic_compare_exchange_n((uint64_t *)word, &expected, pin, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
         return false;
@@ -117,6 +137,11 @@ static inline bool cfluxon_pin_claim(void *word, uint64_t pin) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);  // dmb ish
 #endif
     return true;
+}
+
+// P3 step 4, L2: whether the word is still what it was; what is read afterwards is read after this look.
+static inline bool cfluxon_is_unchanged(const void *word, uint64_t expected) {
+    return cfluxon_planted() == CFLUXON_PLANTED_NO_SECOND_LOOK || cfluxon_load_acquire(word) == expected;
 }
 
 // Starts to bring a cache line in; never faults, reads nothing.

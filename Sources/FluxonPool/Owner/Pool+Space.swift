@@ -60,7 +60,7 @@ extension Pool {
         }
         let before = retired.count
         retired.removeAll { number in
-            let isPinned = marks[Int(number)] == 2
+            let isPinned = marks[Int(number)] == 2 && cfluxon_planted() != CFLUXON_PLANTED_PINNED_REUSED
             marks[Int(number)] = 0
             guard !isPinned, held[number] == nil else { return false }
             free(number)

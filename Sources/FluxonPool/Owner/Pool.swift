@@ -113,13 +113,21 @@ package final class Pool {
         guard isLive(entry), entries.isPublished(entry.index) else { return nil }
         let copy = copy(of: entry.index)
         guard (try? allocator.retain(copy.extent)) != nil else { return nil }
+        let isFreeToo = cfluxon_planted() == CFLUXON_PLANTED_SCAN_FIRST && !isPinned(entry)
         entries.set(entry.index, state: CFLUXON_STATE_RETIRED)
         hasUnfencedRetirement = true
         let hash = entries.withKey(entry.index) { KeyHash($0, seed: geometry.hashSeed) }
         index.remove(hash, entry: entry.index)
         if copy.flags & replicaFlag != 0 { replicaQueue.remove(entry.index) } else { queue.remove(entry.index) }
-        retired.append(entry.index)
+        if isFreeToo { free(entry.index) } else { retired.append(entry.index) }
         return copy
+    }
+
+    private func isPinned(_ entry: EntryReference) -> Bool {
+        var isPinned = held[entry.index] != nil
+        let wanted = EntryWord.pin(entry: entry.index, generation: entry.generation)
+        for segment in attached.values { segment.scan { isPinned = isPinned || $0 == wanted } }
+        return isPinned
     }
 
     /// The key of a published or retired entry; nil when the reference is stale.

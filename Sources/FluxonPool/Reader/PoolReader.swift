@@ -54,6 +54,9 @@ package final class PoolReaderCell: @unchecked Sendable {
             let lane = lanes + number * Self.laneBytes
             let new = view.map { UInt64(UInt(bitPattern: Unmanaged.passRetained(PoolReader($0)).toOpaque())) } ?? 0
             let old = cfluxon_exchange(lane + Self.referenceOffset, new)
+            // Who announces itself later sees `new`; the count read below has everybody who may have seen `old`. The exchange alone does
+            // not keep the load behind it where loads may be weaker than sequentially consistent (ldapr).
+            cfluxon_full_fence()
             guard let old = UnsafeRawPointer(bitPattern: UInt(old)) else { continue }
             while cfluxon_load_acquire(lane) != 0 { KernelThread.yield() }
             Unmanaged<PoolReader>.fromOpaque(old).release()

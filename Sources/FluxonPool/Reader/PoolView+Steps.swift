@@ -85,7 +85,7 @@ extension PoolView {
     @inline(__always)
     func lookAgain(at number: UInt32, _ word: EntryWord) -> Bool {
         guard let address = wordAddress(number) else { return false }
-        return cfluxon_load_acquire(address) == word.bits
+        return cfluxon_is_unchanged(address, word.bits)
     }
 
     /// What a reader may use of an entry's fields once they are checked.
@@ -104,8 +104,9 @@ extension PoolView {
             guard Int(entry.pointee.key_length) == key.count, let wanted = key.baseAddress else { return nil }
             guard let stored = storedKey(address, count: key.count), memcmp(stored, wanted, key.count) == 0 else { return nil }
         }
-        let length = entry.pointee.length
-        guard let start = dataAddress(entry.pointee.extent_offset, length) else { return nil }
+        // Each loaded once: somebody who damages the pool meanwhile must not change what was checked.
+        let length = cfluxon_load_relaxed(address + EntryLayout.length)
+        guard let start = dataAddress(cfluxon_load_relaxed(address + EntryLayout.extentOffset), length) else { return nil }
         return Fields(start: start, byteCount: Int(length), flags: entry.pointee.flags)
     }
 
@@ -126,7 +127,7 @@ extension PoolView {
     private func storedKey(_ entry: UnsafeRawPointer, count: Int) -> UnsafeRawPointer? {
         let inline = entry + EntryLayout.key
         guard count > Int(CFLUXON_INLINE_KEY_BYTES) else { return inline }
-        return dataAddress(inline.load(as: UInt64.self), UInt64(count))
+        return dataAddress(cfluxon_load_relaxed(inline), UInt64(count))
     }
 
     /// The address of `count` bytes at `offset` of the file, when they all lie in the data area.
@@ -140,6 +141,8 @@ extension PoolView {
 
 /// Offsets inside an entry.
 enum EntryLayout {
+    static let extentOffset = 8
+    static let length = 16
     static let key = 32
     static let keyBytesOfFirstLine = 32
 }

@@ -1,0 +1,18 @@
+#if FLUXON_PLANTED
+import CFluxonPool
+
+/// Mistakes that a test plants to see that the stress of real processes finds them. Only in builds with FLUXON_PLANTED.
+package enum PlantedPoolBug: CInt, CaseIterable, Sendable {
+    /// A pin by a plain store, without P3's fence.
+    case unfencedPin = 1
+    /// The entry is looked at before the pin and not after it (P3 step 4).
+    case noSecondLook
+    /// The pins are scanned before the entry is RETIRED (P5).
+    case scanFirst
+    /// An entry and its extent are free whatever is pinned (P5).
+    case pinnedReused
+
+    /// Plants a mistake in this process, or none.
+    package static func plant(_ bug: PlantedPoolBug?) { cfluxon_plant(bug?.rawValue ?? 0) }
+}
+#endif
