@@ -12,7 +12,8 @@ import Testing
     @Test("under a nemesis no history is violated, every call ends, and afterwards all is served and nothing is left behind")
     func nemesis() async throws {
         let seconds = Self.setting("FLUXON_CHAOS_SECONDS").flatMap(Int64.init) ?? 16
-        let run = try ChaosRun(seed: Self.setting("FLUXON_CHAOS_SEED").flatMap(UInt64.init) ?? 3)
+        let run = try ChaosRun(
+            seed: Self.setting("FLUXON_CHAOS_SEED").flatMap(UInt64.init) ?? 3, isBeyondBound: Self.setting("FLUXON_CHAOS_BEYOND") != nil)
         let summary = try await run.run(for: .seconds(seconds))
         if let path = Self.setting("FLUXON_CHAOS_SUMMARY") { try File.replace(path, with: Array(summary.json.utf8)) }
         #expect(summary.violations.isEmpty)

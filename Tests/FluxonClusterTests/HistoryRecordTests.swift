@@ -28,7 +28,7 @@ import Testing
             let line = CallLine.ended(number: 3, outcome, at: 12)
             #expect(CallLine(Substring(line.text)) == line)
         }
-        for intent: Call.Intent in [.get, .put(5), .replace(expected: nil, with: 6), .replace(expected: 5, with: 6), .remove] {
+        for intent: Call.Intent in [.get, .glance, .put(5), .replace(expected: nil, with: 6), .replace(expected: 5, with: 6), .remove] {
             let line = CallLine.began(Call(number: 3, key: "key", intent: intent, start: 12))
             #expect(CallLine(Substring(line.text)) == line)
         }

@@ -6,6 +6,8 @@ internal import FluxonCore
 package struct Call: Hashable, Sendable {
     package enum Intent: Hashable, Sendable {
         case get
+        /// A get that waits for nothing: that it fails says nothing.
+        case glance
         case put(UInt64)
         /// A put on the condition that the key still has `expected` (nil: nothing).
         case replace(expected: UInt64?, with: UInt64)
@@ -47,7 +49,7 @@ package struct Call: Hashable, Sendable {
     package func operation(_ outcome: Outcome?, end: UInt64) -> HistoryOperation? {
         let write: HistoryOperation.Action? =
             switch intent {
-            case .get: nil
+            case .get, .glance: nil
             case .put(let value): .write(value)
             case .replace(let expected, let value): .replace(expected: expected, with: value)
             case .remove: .remove
@@ -99,6 +101,7 @@ extension Call.Intent: CustomStringConvertible {
     package var description: String {
         switch self {
         case .get: "get"
+        case .glance: "glance"
         case .put(let value): "put \(value)"
         case .replace(let expected, let value): "replace \(value) \(expected.map(String.init) ?? "absent")"
         case .remove: "remove"
@@ -110,6 +113,7 @@ extension Call.Intent: CustomStringConvertible {
         let value = words.count > 1 ? UInt64(words[1]) : nil
         switch (words.first, value) {
         case ("get", nil): self = .get
+        case ("glance", nil): self = .glance
         case ("put", let value?): self = .put(value)
         case ("replace", let value?) where words.count > 2: self = .replace(expected: UInt64(words[2]), with: value)
         case ("remove", nil): self = .remove

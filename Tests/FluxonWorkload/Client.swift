@@ -43,9 +43,18 @@ package struct Client {
 
     /// - Returns: nil when the get failed.
     @discardableResult package mutating func get(_ key: String) async -> (number: UInt64?, version: Value.Version?)? {
+        await read(key, .get, timeout: timeout)
+    }
+
+    /// A get that gives up at once where the value is not at hand: so a client looks on at what it has while its owner is away.
+    mutating func glance(_ key: String) async { _ = await read(key, .glance, timeout: .milliseconds(50)) }
+
+    private mutating func read(
+        _ key: String, _ intent: Call.Intent, timeout: Duration
+    ) async -> (number: UInt64?, version: Value.Version?)? {
         var found: Value?
         var number: UInt64?
-        let outcome = await call(key, .get) { store throws(FluxonError) in
+        let outcome = await call(key, intent) { store throws(FluxonError) in
             found = try await store.get(key, timeout: timeout)
             number = found.flatMap(TestValue.number)
             if found != nil, number == nil { throw FluxonError(.internalError, "mixed") }
@@ -53,7 +62,7 @@ package struct Client {
         }
         guard case .saw = outcome else {
             // A held value keeps the whole pool of a dead owner in memory, where its next life may need the room.
-            held = []
+            if intent == .get { held = [] }
             if let found, number == nil { log.record(.violation("\(key): a value of \(found.count) bytes is mixed")) }
             return nil
         }

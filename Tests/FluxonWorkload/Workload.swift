@@ -31,12 +31,13 @@ package struct Workload: Sendable {
         self.seed = seed
     }
 
-    /// Runs one writer and two readers a store until `nemesis` returns.
+    /// Runs one writer, two readers and one who only glances a store until `nemesis` returns.
     package func run(whileRunning nemesis: () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (index, store) in stores.enumerated() {
                 group.addTask { await write(store, seed: seed &+ UInt64(index) &* 3) }
                 for reader in 1...2 { group.addTask { await read(store, seed: seed &+ UInt64(index * 3 + reader)) } }
+                group.addTask { await glance(store, seed: seed &+ UInt64(index * 3)) }
             }
             defer { isStopping.set() }
             try await nemesis()
@@ -80,6 +81,15 @@ package struct Workload: Sendable {
         while !isStopping.isSet {
             await client.get(keys.key(&random, at: HistoryClock.now))
             // Reads of shared memory would fill the history with millions of equal lines.
+            await pause()
+        }
+    }
+
+    private func glance(_ store: Store, seed: UInt64) async {
+        var random = SeededGenerator(seed: seed)
+        var client = Client(store: store, log: log, timeout: timeout)
+        while !isStopping.isSet {
+            await client.glance(keys.key(&random, at: HistoryClock.now))
             await pause()
         }
     }

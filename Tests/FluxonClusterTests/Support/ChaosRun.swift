@@ -17,7 +17,8 @@ final class ChaosRun {
     private var footprint: Footprint
     private let pulse: MachinePulse
 
-    init(seed: UInt64) throws {
+    /// - Parameter isBeyondBound: With clocks that break the protocol's assumption, to show that a run finds what follows.
+    init(seed: UInt64, isBeyondBound: Bool = false) throws {
         self.seed = seed
         let layout = ChaosLayout(seed: seed)
         self.layout = layout
@@ -35,7 +36,9 @@ final class ChaosRun {
                 environment: place.isElsewhere ? cluster.clocks[0].environment : cluster.environment(place.owner), seed: seed,
                 recorder: recorder)
         }
-        nemesis = Nemesis(seed: seed, cluster: cluster, clients: clients, recorder: recorder)
+        nemesis = Nemesis(seed: seed, cluster: cluster, clients: clients, recorder: recorder, isBeyondBound: isBeyondBound)
+        // Ten seconds are fifty there, which is not what the run is to find.
+        if isBeyondBound { recorder.setLongestCall(.seconds(60)) }
         let owners = cluster.owners.map(\.name)
         pulse = try MachinePulse { start, end in
             recorder.recordStop(of: nil, from: start, to: end)

@@ -41,6 +41,7 @@ struct ChaosSummary: Encodable {
         let intent =
             switch call.call.intent {
             case .get: "get"
+            case .glance: "glance"
             case .put: "put"
             case .replace: "replace"
             case .remove: "remove"
@@ -64,7 +65,7 @@ struct ChaosSummary: Encodable {
 
     static func clients(of record: HistoryRecord, names: [UInt64: String], from start: UInt64) -> [Client] {
         var answers: [UInt64: [(end: UInt64, source: HistoryRecord.Source)]] = [:]
-        for call in record.calls.values.joined() where call.isAnswered {
+        for call in record.calls.values.joined() where call.isAnswered && call.call.intent != .glance {
             answers[HistoryRecord.slot(of: call.source), default: []].append((call.end, call.source))
         }
         return names.sorted { $0.key < $1.key }.map { slot, name in

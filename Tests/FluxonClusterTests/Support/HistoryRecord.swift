@@ -25,11 +25,14 @@ struct RecordedCall: Hashable, Sendable {
         }
     }
 
+    /// The cluster did not do what it had time for.
+    var isFailure: Bool { outcome != nil && !isAnswered && call.intent != .glance }
+
     /// The value that this call may have put.
     var written: UInt64? {
         switch call.intent {
         case .put(let value), .replace(_, let value): value
-        case .get, .remove: nil
+        case .get, .glance, .remove: nil
         }
     }
 }
@@ -60,8 +63,8 @@ struct HistoryRecord {
 
     mutating func add(_ call: RecordedCall) {
         calls[call.call.key, default: []].append(call)
-        guard call.outcome != nil else { return }
-        if call.isAnswered { finished += 1 } else { failed += 1 }
+        if call.isAnswered { finished += 1 }
+        if call.isFailure { failed += 1 }
     }
 
     /// What was wrong, for people; empty when nothing was.
@@ -72,7 +75,7 @@ struct HistoryRecord {
             timeTaken(call).flatMap { $0 > longestCall ? "\(call.call) took \($0)" : nil }
         }
         let restless = ended.compactMap { call -> String? in
-            guard let calmSince, call.call.start > calmSince, call.outcome != nil, !call.isAnswered else { return nil }
+            guard let calmSince, call.call.start > calmSince, call.isFailure else { return nil }
             // Longer than a lease: then the cluster had a fault after all.
             guard standstill(from: calmSince, to: call.end, of: nil) < .seconds(2) else { return nil }
             return "\(call.call.key): \(call.call.intent) ended with \(call.outcome.map { "\($0)" } ?? ""), though no fault was left"
@@ -145,17 +148,20 @@ struct HistoryRecord {
         return (operations, gone)
     }
 
-    /// The key's calls around those that no order explains, in the order of their starts.
+    /// Those that no order explains, what put the values that they show, and what was called just before and after.
     private func excerpt(of calls: [RecordedCall], around stuck: [HistoryOperation]) -> String {
-        let start = stuck.map(\.start).min() ?? 0
-        let end = stuck.compactMap(\.end).max() ?? start
-        let margin: UInt64 = 2_000_000_000
+        let neighbours = 8
         let starts = Set(stuck.map(\.start))
-        let near = calls.filter { call in
-            let last = call.outcome == nil || call.outcome == .unknown ? UInt64.max : call.end
-            return call.call.start <= end + margin && last >= start - min(start, margin)
-        }
-        return near.sorted { $0.call.start < $1.call.start }.suffix(80).map { call in
+        let calls = calls.sorted { $0.call.start < $1.call.start }
+        let marked = calls.indices.filter { starts.contains(calls[$0].call.start) }
+        let shown = Set(
+            marked.compactMap { index -> UInt64? in
+                if case .saw(let value) = calls[index].outcome { value } else { nil }
+            })
+        var places = Set(marked.flatMap { max(0, $0 - neighbours)...min(calls.count - 1, $0 + neighbours) })
+        places.formUnion(calls.indices.filter { calls[$0].written.map(shown.contains) ?? false })
+        return places.sorted().map { index in
+            let call = calls[index]
             let slot = Self.slot(of: call.source)
             let who = slot == 0 ? "the tests" : "client-\(slot) at \(owners[slot] ?? "an owner")"
             let span = "\(seconds(call.call.start)) to \(call.outcome == nil ? "?" : seconds(call.end))"

@@ -42,9 +42,10 @@ final class HistoryRecorder: CallLog {
 
     private func finish(_ call: RecordedCall, _ state: inout State) {
         state.record.add(call)
-        if call.isAnswered {
+        // A glance may live on what the process has: it says nothing of the owner.
+        if call.isAnswered, call.call.intent != .glance {
             state.lastSuccess[call.source] = max(call.call.start, state.lastSuccess[call.source] ?? 0)
-        } else {
+        } else if call.isFailure {
             state.lastFailure[call.source] = max(call.end, state.lastFailure[call.source] ?? 0)
         }
     }
@@ -58,6 +59,9 @@ final class HistoryRecorder: CallLog {
 
     /// Times in the verdict count from here.
     func setOrigin(_ instant: BootInstant) { state.withLock { $0.record.origin = instant.nanoseconds } }
+
+    /// How long a call may take, for clients whose clocks are slower than the promise allows.
+    func setLongestCall(_ duration: Duration) { state.withLock { $0.record.longestCall = duration } }
 
     /// What only this owner held may be gone.
     func recordDeath(of owner: String, from start: BootInstant, to end: BootInstant = HistoryClock.now) {
