@@ -115,7 +115,9 @@ final class ChaosRun {
         repeat {
             try await Task.sleep(for: .milliseconds(500))
             footprint = try Footprint(of: cluster)
+            let last = excess
             excess = footprint.excess(over: baseline)
+            if excess != last, !excess.isEmpty { nemesis.say("still there: \(excess.joined(separator: ", "))") }
         } while !excess.isEmpty && HistoryClock.now.since(start) < limit
         nemesis.say(excess.isEmpty ? "all resources are back at their baseline" : "left over: \(excess.joined(separator: ", "))")
         return excess
