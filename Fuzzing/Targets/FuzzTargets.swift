@@ -12,5 +12,10 @@ package enum FuzzTargets {
         "shared-json": { SharedJSONTarget.run($0) },
         "json": { JSONTarget.run($0) },
         "pool-file": { PoolFileTarget.run($0) },
+        "routing-table": { RoutingTableTarget.run($0) },
+        "replica-table": { ReplicaTableTarget.run($0) },
+        "process-session": { ProcessSessionTarget.run($0) },
+        "metadata-service": { MetadataServiceTarget.run($0) },
+        "etcd-answers": { EtcdAnswersTarget.run($0) },
     ]
 }

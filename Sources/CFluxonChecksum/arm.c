@@ -28,7 +28,7 @@ static uint32_t times(uint32_t a, uint32_t b) {
     return product;
 }
 
-__attribute__((target("crc"))) uint32_t crc32c_armv8(uint32_t state, const uint8_t *bytes, size_t count) {
+__attribute__((target("+crc"))) uint32_t crc32c_armv8(uint32_t state, const uint8_t *bytes, size_t count) {
     while (count >= 3 * STREAM) {
         uint32_t a = state, b = 0, c = 0;
         for (size_t i = 0; i < STREAM; i += 8) {

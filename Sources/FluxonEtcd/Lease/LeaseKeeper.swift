@@ -30,6 +30,8 @@ package struct LeaseKeeper: Sendable {
 
     /// - Parameter granted: When the grant was sent.
     package init(ttl: Duration, granted: BootInstant) {
+        // What an etcd tells is seconds from 1 up; without a least time there would be no pause between keep-alives.
+        let ttl = max(ttl, .seconds(1))
         self.ttl = ttl
         confirmedUntil = granted.advanced(by: ttl)
         state = .waiting(until: granted.advanced(by: ttl / 3))

@@ -122,7 +122,7 @@ package struct EtcdTransactionResult: Hashable, Sendable {
     package let succeeded: Bool
     package let steps: [Step]
 
-    init(_ wire: WireTxnResponse) {
+    package init(_ wire: WireTxnResponse) {
         revision = wire.header.revision
         succeeded = wire.succeeded
         steps = wire.responses.map { step in

@@ -93,7 +93,7 @@ extension EtcdClient {
 
     private func waitForDeletion(of key: String, after revision: Int64) async throws(EtcdError) {
         let (ends, end) = AsyncStream.makeStream(of: EtcdError?.self)
-        let watch = try watch(.key(key), from: revision + 1) { event in
+        let watch = try watch(.key(key), from: WatchCursor.after(revision)) { event in
             switch event {
             case .started: break
             case .changes(let events, _): if events.contains(where: { $0.kind == .delete }) { end.yield(nil) }

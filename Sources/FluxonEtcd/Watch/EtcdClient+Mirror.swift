@@ -20,7 +20,7 @@ extension EtcdClient {
         while true {
             let range = try await patiently { () async throws(EtcdError) in try await self.range(EtcdRange(keys)) }
             onEvent(.snapshot(range.keyValues, revision: range.revision))
-            try await watchUntilCompacted(keys, from: range.revision + 1, onEvent: onEvent)
+            try await watchUntilCompacted(keys, from: WatchCursor.after(range.revision), onEvent: onEvent)
             // A member that lags behind the others needs a moment.
             do { try await loop.sleep(for: .milliseconds(20)) } catch { throw .cancelled }
         }

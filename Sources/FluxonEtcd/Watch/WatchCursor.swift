@@ -36,6 +36,9 @@ package struct WatchCursor: Sendable {
         self.wantsPrevious = wantsPrevious
     }
 
+    /// The revision behind one that a server told, whatever it told.
+    package static func after(_ revision: Int64) -> Int64 { revision == .max ? revision : revision + 1 }
+
     /// The first message on a new stream.
     package mutating func request() -> WireWatchRequest {
         watchID = nil
@@ -65,7 +68,7 @@ package struct WatchCursor: Sendable {
         if response.created {
             watchID = response.watchID
             // A server that never saw what was told already lags behind the others, which passes, or lost its data.
-            guard next <= response.header.revision + 1 else {
+            guard next <= Self.after(response.header.revision) else {
                 timesBehind += 1
                 return timesBehind < Self.mostTimesBehind
                     ? .lost(reason: "the server is at \(response.header.revision), behind \(next)")
@@ -73,7 +76,7 @@ package struct WatchCursor: Sendable {
             }
             timesBehind = 0
             // So that a stream that dies before the first event leaves no gap.
-            if next == 0 { next = response.header.revision + 1 }
+            if next == 0 { next = Self.after(response.header.revision) }
             return .started(revision: response.header.revision)
         }
         guard response.watchID == watchID else { return .none }
@@ -83,7 +86,7 @@ package struct WatchCursor: Sendable {
         let fresh = fragments
         fragments = []
         guard let last = fresh.last else { return .none }
-        next = last.kv.modRevision + 1
+        next = Self.after(last.kv.modRevision)
         return .events(fresh.map { EtcdEvent($0) }, revision: last.kv.modRevision)
     }
 }

@@ -1,4 +1,4 @@
-internal import FluxonCore
+package import FluxonCore
 internal import FluxonEtcd
 private import FoundationEssentials
 internal import SwiftProtobuf
@@ -6,8 +6,8 @@ internal import SwiftProtobuf
 /// etcd's services on a store, without a network: requests as bytes in, answers as bytes out. On one thread only.
 ///
 /// Answers wait until `flush`, which makes everything of one turn durable at once.
-final class MetadataService {
-    typealias Answer = (Result<[UInt8], any Error>) -> Void
+package final class MetadataService {
+    package typealias Answer = (Result<[UInt8], any Error>) -> Void
 
     /// The version that `Status` tells: the API of etcd that this is a subset of.
     static let version = "3.4.0"
@@ -19,13 +19,13 @@ final class MetadataService {
     let store: MetadataStore
     private(set) var leases = LeaseTable()
     /// The newest revision that is durable: watchers know nothing later.
-    private(set) var committed: Int64
+    package private(set) var committed: Int64
     private var waiting: [() -> Void] = []
     private var sessions: [ObjectIdentifier: WatchSession] = [:]
     private let clock: () -> BootInstant
 
     /// - Parameter clock: For the leases; each one gets its full time from now on.
-    init(store: MetadataStore, clock: @escaping () -> BootInstant) throws {
+    package init(store: MetadataStore, clock: @escaping () -> BootInstant) throws {
         self.store = store
         self.clock = clock
         committed = store.revision
@@ -33,10 +33,10 @@ final class MetadataService {
     }
 
     /// Whether `flush` has something to do.
-    var needsFlush: Bool { store.hasUncommittedWrites || !waiting.isEmpty }
+    package var needsFlush: Bool { store.hasUncommittedWrites || !waiting.isEmpty }
 
     /// The unary methods by their paths.
-    var methods: [String: ([UInt8], @escaping Answer) -> Void] {
+    package var methods: [String: ([UInt8], @escaping Answer) -> Void] {
         [
             EtcdMethod.range: method { service, request in try service.store.range(request) },
             EtcdMethod.put: method { service, request in try service.store.put(request) },
@@ -53,7 +53,7 @@ final class MetadataService {
     }
 
     /// Makes the turn's writes durable, answers everything that waited for that, and shows the changes to the watchers.
-    func flush() {
+    package func flush() {
         let answers = waiting
         waiting = []
         do {
@@ -69,17 +69,17 @@ final class MetadataService {
     }
 
     /// Why the last commit failed; nothing is answered with success any more.
-    private(set) var storageFailure: (any Error)?
+    package private(set) var storageFailure: (any Error)?
 
-    func openWatch(send: @escaping ([UInt8]) -> Void, isWritable: @escaping () -> Bool) -> WatchSession {
+    package func openWatch(send: @escaping ([UInt8]) -> Void, isWritable: @escaping () -> Bool) -> WatchSession {
         let session = WatchSession(store: store, send: send, isWritable: isWritable)
         sessions[ObjectIdentifier(session)] = session
         return session
     }
 
-    func closeWatch(_ session: WatchSession) { sessions[ObjectIdentifier(session)] = nil }
+    package func closeWatch(_ session: WatchSession) { sessions[ObjectIdentifier(session)] = nil }
 
-    func keepAlive(_ message: [UInt8]) throws -> [UInt8] {
+    package func keepAlive(_ message: [UInt8]) throws -> [UInt8] {
         if let storageFailure { throw storageFailure }
         let request = try WireLeaseKeepAliveRequest(serializedBytes: message)
         var response = WireLeaseKeepAliveResponse()
@@ -94,7 +94,7 @@ final class MetadataService {
     var nextLeaseDeadline: BootInstant? { leases.nextDeadline }
 
     /// Removes the leases whose time is over, with their keys. `flush` must follow.
-    func expireLeases() {
+    package func expireLeases() {
         for id in leases.expired(now: clock()) {
             do { try store.removeLease(id) } catch { storageFailure = error }
             leases.remove(id)

@@ -2,7 +2,7 @@ internal import FluxonEtcd
 private import SwiftProtobuf
 
 /// One watch stream: brings its watchers up to date as fast as the stream takes it. On the server's thread only.
-final class WatchSession {
+package final class WatchSession {
     /// How much history one response may carry, in bytes.
     private static let batchBytes = 1 << 20
 
@@ -20,7 +20,7 @@ final class WatchSession {
 
     /// - Parameter committed: The newest revision that is durable.
     /// - Throws: What decoding or the store throws; the stream must end then.
-    func receive(_ message: [UInt8], committed: Int64) throws {
+    package func receive(_ message: [UInt8], committed: Int64) throws {
         let request = try WireWatchRequest(serializedBytes: message)
         let header = header(committed)
         switch request.requestUnion {
@@ -40,7 +40,7 @@ final class WatchSession {
     /// Sends what the watchers have not seen, until all is sent or the stream is full.
     ///
     /// - Parameter latest: The changes of the last commit, which need not be read again.
-    func pump(committed: Int64, latest: [MetadataStore.Revision]?) throws {
+    package func pump(committed: Int64, latest: [MetadataStore.Revision]?) throws {
         let header = header(committed)
         for response in watchers.cancelBefore(store.compactedRevision, header: header) { try respond(response) }
         while let oldest = watchers.oldestNeeded, oldest <= committed, isWritable() {

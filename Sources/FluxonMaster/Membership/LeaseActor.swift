@@ -42,7 +42,7 @@ package actor LeaseActor {
                 logger.info("another master leads", metadata: ["fluxon.leader": "\(String(decoding: leader.value, as: UTF8.self))"])
             })
         let electedAt = loop.now
-        let authority = Authority(term: UInt64(leadership.term), electionSent: leadership.sent, timing: timing)
+        let authority = Authority(term: UInt64(clamping: leadership.term), electionSent: leadership.sent, timing: timing)
         let range = try await etcd.list(prefix: keyspace.roster)
         var roster: [(InstanceKey, RosterEntry)] = []
         rosterRevisions = [:]

@@ -7,7 +7,14 @@ extension RoutingTable {
         // R5: the owner obeys no older grant since it adopted this session; its lease counts from here.
         self[id].lease.granted(receipt: now)
         for entry in page.entries {
-            if entry.parkedBy == nil { reportLive(id, entry, now: now) } else { reportParked(id, entry, now: now) }
+            if isOfTheFuture(entry.version) {
+                note(.anomaly("\(entry.key): \(id) reports version \(entry.version), which nobody has given"))
+                drop(id, entry)
+            } else if entry.parkedBy == nil {
+                reportLive(id, entry, now: now)
+            } else {
+                reportParked(id, entry, now: now)
+            }
         }
         for commit in page.pending {
             reportedPending.insert(self[id].name(commit.operation))
@@ -26,6 +33,9 @@ extension RoutingTable {
     private mutating func see(_ id: OwnerID, _ key: Key) {
         if self[id].hasReported, self[id].session?.isActive == false { self[id].seen.insert(key) }
     }
+
+    /// Nobody can have a version that this master has not given yet: taken for true, it would be given to other bytes later (I1).
+    private func isOfTheFuture(_ version: Version) -> Bool { version > Version(term: term, sequence: sequence) }
 
     private mutating func reportLive(_ id: OwnerID, _ entry: ReportEntry, now: BootInstant) {
         guard var record = records[entry.key] else {

@@ -69,6 +69,10 @@ package struct RoutingTable: Sendable {
                 note(.anomaly("roster: \(instance) has number \(entry.owner.number), which is taken or beyond \(Self.largestNumber)"))
                 continue
             }
+            guard entry.generation.number < .max else {
+                note(.anomaly("roster: \(instance) has the last generation of all"))
+                continue
+            }
             // A master that died between two registrations leaves a number that nobody has.
             while owners.count + 1 < entry.owner.number { owners.append(Self.nobody(UInt32(owners.count) + 1, now: electedAt)) }
             let isLost = entry.state == .lost

@@ -44,6 +44,7 @@ package struct ProcessLedger: Sendable {
     package init() {}
 
     package var grantedCount: Int { granted.count }
+    package var grantedExtents: [Extent] { granted.values.sorted { $0.offset < $1.offset } }
     package var handoverCount: Int { handovers.count }
     package var keptOutcomes: Int { settledCount }
 
@@ -145,7 +146,7 @@ package struct ProcessLedger: Sendable {
     /// The process is proven dead, or left.
     package mutating func end() -> Estate {
         isDead = true
-        let estate = Estate(extents: granted.values.sorted { $0.offset < $1.offset }, entries: sortedHandovers)
+        let estate = Estate(extents: grantedExtents, entries: sortedHandovers)
         granted = [:]
         grantedBytes = 0
         handovers = [:]

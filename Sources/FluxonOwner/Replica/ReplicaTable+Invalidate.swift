@@ -32,8 +32,8 @@ extension ReplicaTable {
 
     /// C6: the operation that parked these copies is acknowledged.
     mutating func settled(_ numbers: ClosedRange<UInt64>) {
-        guard numbers.count <= parkedByInvalidation.count else {
-            // A peer's range may be as long as it likes; what is parked here is not.
+        // A peer's range may be as long as it likes, longer than an Int counts; what is parked here is not.
+        guard numbers.upperBound - numbers.lowerBound < UInt64(parkedByInvalidation.count) else {
             for number in parkedByInvalidation.keys.filter({ numbers.contains($0) }).sorted() { settle(number) }
             return
         }

@@ -86,8 +86,8 @@ package final class RPCStream {
     var pendingEnd: PendingEnd?
     package internal(set) var isEnded = false
 
-    /// Client.
-    init(path: String, metadata: RPCMetadata, limits: RPCLimits) {
+    /// Client. On no connection: what is sent waits for one.
+    package init(path: String, metadata: RPCMetadata, limits: RPCLimits) {
         isClient = true
         self.path = path
         self.metadata = metadata

@@ -1,0 +1,68 @@
+import FluxonCore
+
+// What holds between any two events, whatever the owners send: asked by fuzzing and by tests.
+extension RoutingTable {
+    /// The first thing that contradicts another; nil when all agrees. O(everything).
+    package var inconsistency: String? {
+        inconsistentConnection ?? inconsistentOperation ?? inconsistentConfirmation ?? inconsistentHolders
+    }
+
+    /// Keys with an operation that is not exposed yet. None may be left once everybody is gone.
+    package var runningOperationCount: Int { activities.values.count { $0.operation != nil } }
+
+    private var inconsistentConnection: String? {
+        for (connection, id) in connections where !isKnown(id) { return "\(connection) belongs to \(id), whom nobody knows" }
+        for owner in owners {
+            if let connection = owner.session?.connection, connections[connection] != owner.id {
+                return "the session of \(owner.id) is on \(connection), which belongs to \(String(describing: connections[connection]))"
+            }
+            if owner.entry == nil, !owner.isWriting { return "\(owner.id) waits for a roster entry that nobody writes" }
+        }
+        for (instance, id) in ownersByInstance where !isKnown(id) || self[id].instance != instance { return "\(instance) is not \(id)" }
+        return nil
+    }
+
+    /// An operation of a key is an operation of its owner, or the outcome would reach nobody.
+    private var inconsistentOperation: String? {
+        for (key, activity) in activities {
+            if activity.isIdle { return "\(key) has an activity in which nothing goes on" }
+            guard let operation = activity.operation else { continue }
+            let reference = operation.reference
+            guard isKnown(reference.owner) else { return "\(key): \(reference) has no owner" }
+            guard let known = self[reference.owner].operations[reference.number], known.key == key else {
+                return "\(key): \(reference) is not among its owner's operations"
+            }
+            if (known.outcome == nil) != (operation.version == nil) { return "\(key): \(reference) is completed on one side only" }
+            if operation.version == nil, operation.awaited.isEmpty { return "\(key): \(reference) waits for nobody and is not completed" }
+        }
+        return nil
+    }
+
+    /// Whom an operation waits for is asked, and who is asked is waited for.
+    private var inconsistentConfirmation: String? {
+        for (key, activity) in activities {
+            guard let operation = activity.operation else { continue }
+            for id in Set(operation.awaited) {
+                let wanted = operation.awaited.count { $0 == id }
+                let asked = self[id].awaited.count { $0.key == key && $0.cause == operation.reference }
+                if wanted != asked {
+                    return "\(key): \(operation.reference) waits \(wanted) times for \(id), which was asked \(asked) times"
+                }
+            }
+        }
+        return nil
+    }
+
+    private var inconsistentHolders: String? {
+        for key in records.keys() {
+            guard let record = records[key] else { return "\(key) is listed and not found" }
+            let holders = holderLists.owners(of: record.holders)
+            for id in holders where !isKnown(id) { return "\(key) is held by \(id), whom nobody knows" }
+            if record.version.term == term, record.version.sequence > sequence {
+                return "\(key) has version \(record.version) of the future"
+            }
+            if holders.isEmpty, activities[key]?.operation == nil { return "\(key) has neither a holder nor an operation" }
+        }
+        return nil
+    }
+}
