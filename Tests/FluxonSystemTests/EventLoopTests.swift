@@ -58,11 +58,12 @@ import Testing
     @Test("a task that prefers the loop runs there, and goes on elsewhere when the loop has ended")
     func taskAfterTheEnd() async throws {
         let loop = try EventLoop.started(name: "test")
+        let other = try EventLoop.started(name: "other")
+        defer { other.stop() }
         let task = Task(executorPreference: loop.taskExecutor) {
             let wasCurrent = loop.isCurrent
-            loop.stop()
-            await Task.yield()
-            try? await Task.sleep(for: .milliseconds(1))
+            // From elsewhere it returns when the thread has ended.
+            await Task(executorPreference: other.taskExecutor) { loop.stop() }.value
             return wasCurrent && !loop.isCurrent
         }
         #expect(await task.value)

@@ -50,26 +50,22 @@ package final class PoolView: @unchecked Sendable {
 
     /// Brings the pool's pages in at 14 GB/s, before gets do that one by one at 2.8 GB/s.
     package func prefault() throws(PoolError) {
-        for piece in prefaultPieces { try prefault(piece) }
-    }
-
-    /// The same on a thread of its own: a large pool takes longer than a process wants to wait for its first get. Ends early when nobody
-    /// holds this view any more.
-    package func prefaultInBackground() {
-        let pieces = prefaultPieces
-        // Without a thread the first touch brings each page.
-        _ = try? KernelThread.start(name: "fluxon-prefault", detached: true) { [weak self] in
-            for piece in pieces {
-                guard let self, !fork.isChild, (try? prefault(piece)) != nil else { return }
-            }
+        do {
+            for piece in prefaultPieces { try mapping.populate(piece, writable: false) }
+        } catch {
+            throw .system("bring in the pool's pages: \(error)")
         }
     }
 
-    private func prefault(_ piece: Range<Int>) throws(PoolError) {
-        do {
-            try mapping.populate(piece, writable: false)
-        } catch {
-            throw .system("bring in the pool's pages: \(error)")
+    /// The same on a thread of its own: a large pool takes longer than a process wants to wait for its first get. Ends early when this
+    /// view is gone, which it does not keep: a process that lets go of its view may leave its owner at once.
+    package func prefaultInBackground() {
+        let pieces = prefaultPieces
+        // Without a thread the first touch brings each page.
+        _ = try? KernelThread.start(name: "fluxon-prefault", detached: true) { [weak mapping] in
+            for piece in pieces {
+                guard let mapping, (try? mapping.populate(piece, writable: false)) != nil else { return }
+            }
         }
     }
 
