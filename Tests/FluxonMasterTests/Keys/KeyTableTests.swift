@@ -49,12 +49,12 @@ import Testing
     @Test("a copy of it is a value of its own")
     func copies() throws {
         var table = KeyTable<Int>()
-        for number in 0..<100 { table[try Self.key(number)] = Int(number) }
+        for number in UInt64(0)..<100 { table[try Self.key(number)] = Int(number) }
         let copy = table
-        for number in 0..<100 { table[try Self.key(number)] = nil }
+        for number in UInt64(0)..<100 { table[try Self.key(number)] = nil }
         #expect(table.count == 0)
         #expect(table.keys().isEmpty)
-        for number in 0..<100 { #expect(copy[try Self.key(number)] == Int(number)) }
+        for number in UInt64(0)..<100 { #expect(copy[try Self.key(number)] == Int(number)) }
     }
 
     @Test("keys that come and go leave no room behind")
