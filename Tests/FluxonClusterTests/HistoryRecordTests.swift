@@ -70,6 +70,16 @@ import Testing
         #expect(recorder.verdict().count == 1)
     }
 
+    @Test("of a client whose owner is not known, the first owner's death counts, in whatever order they were recorded")
+    func lostAnywhere() {
+        for (value, owner) in [(UInt64(1), "owner-1"), (2, "owner-2"), (3, "owner-3"), (4, "owner-4")] {
+            recorder.recordDeath(of: owner, from: Self.at(value * 10 + 5), to: Self.at(value * 10 + 5))
+        }
+        call(1, .put(1), .done, 1, 2)
+        call(2, .get, .saw(nil), 16, 17)
+        #expect(recorder.verdict().isEmpty)
+    }
+
     @Test("an overwrite that nobody saw and nobody acknowledged takes the older value along when its owner dies")
     func lostOverwrite() {
         call(Self.second + 1, .put(1), .done, 1, 2)

@@ -7,8 +7,10 @@ import Glibc
 struct Footprint {
     /// By role and figure, e.g. `owner-1 descriptors`.
     private(set) var figures: [String: Int] = [:]
+    private let owners: Int
 
     init(of cluster: TestCluster) throws {
+        owners = cluster.owners.count
         if let space = try? File.space(at: cluster.poolFolder) {
             figures["KiB of pool files"] = Int(clamping: (space.total - min(space.free, space.total)) >> 10)
         }
@@ -74,8 +76,8 @@ struct Footprint {
                 case "own": 64 << 10
                 // Page tables of files grow by what was touched.
                 case "files": 1 << 10
-                // Up to eight idle connections for bulk data in each direction stay for a minute.
-                case "descriptors": name.hasPrefix("owner") && name.contains("socket") ? 20 : 4
+                // Up to eight idle connections for bulk data to each other owner, and as many from it, stay for a minute.
+                case "descriptors": name.hasPrefix("owner") && name.contains("socket") ? 4 + 16 * (owners - 1) : 4
                 // The runtime starts one when a task needs it.
                 case "threads": 2
                 default: 0

@@ -109,7 +109,7 @@ struct HistoryRecord {
     private func disorder() -> [String] {
         var intervals: [String: [ClosedRange<UInt64>]] = [:]
         for owner in Set(owners.values) { intervals[owner] = losses.intervals(of: owner) }
-        let anybodys = losses.owners.flatMap { losses.intervals(of: $0) }
+        let anybodys = losses.owners.flatMap { losses.intervals(of: $0) }.sorted { $0.lowerBound < $1.lowerBound }
         return calls.sorted { $0.key < $1.key }.compactMap { key, calls in
             let (operations, gone) = operations(of: calls) { source in
                 owners[Self.slot(of: source)].map { intervals[$0] ?? [] } ?? anybodys
