@@ -61,7 +61,7 @@ bit  sess[4];                 /* a session is in force */
 byte barrier[4];              /* last grant before the invalidation (L3) */
 byte wcom[4], wlk[4];         /* waiting commit; waiting lookup */
 byte outc[16];                /* stored outcome of op: its version, 255 = condition failed */
-byte owes[4];                 /* 1: `confirm` of what the resync dropped; 2: `taken` of what it replayed */
+byte owes[4];                 /* messages of the resync that the owner has not processed (0017) */
 byte claim[2];                /* term 2: a parked copy of this owner waits for the fate of this op (R9) */
 bit  open1, compl1;           /* term 2: R8, R7 */
 bit  rep[2], trust[2];        /* term 2: has reported; was `in` when the roster was read */
@@ -198,30 +198,30 @@ inline take(o,v,publishes) {  /* C5 */
 #define RELABEL(o,c) cause[o]=c
 #endif
 
+#define HEAR(m,o,t) dn[X(m,o)]?t,t1,t2; if :: owes[X(m,o)]!=0 -> owes[X(m,o)]-- :: else fi
 #define HEARS(m,o) \
-  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[INV,_,_] && (!HEARD(o) || len(up[X(m,o)])+2<=CAP) -> dn[X(m,o)]?INV,t1,t2; /* C4; t1 = 0: dropped */ \
+  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[INV,_,_] && (!HEARD(o) || len(up[X(m,o)])+2<=CAP) -> HEAR(m,o,INV); /* C4; t1 = 0: dropped; t2: for which op */ \
       detach(o); if :: op[o]!=0 -> pinv[o]=1 :: else fi; \
       if :: pub[o]!=0 -> if :: t1!=0 -> park[o]=pub[o]; cause[o]=t1 :: else -> park[o]=0; cause[o]=0 fi; pub[o]=0 \
          :: pub[o]==0 && park[o]!=0 -> if :: t1!=0 -> RELABEL(o,t1) :: else -> park[o]=0; cause[o]=0 fi \
          :: else fi; \
-      if :: kept[o]!=0 -> t2=kept[o]; if :: kind[op[o]] || t1==0 -> take(o,t2,false) \
-                                         :: else -> take(o,t2,false); park[o]=t2; cause[o]=t1 fi :: else fi;   /* 0011 */ \
-      usend(o,CONFIRM,t1); t1=0; t2=0 } \
-  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[GRANT,_,_] && UPOK(o) -> dn[X(m,o)]?GRANT,t1,t2;          /* L2 */ \
+      assert(kept[o]==0);                                           /* what is not exposed is not overwritten (0017) */ \
+      usend(o,CONFIRM,t2); t1=0; t2=0 } \
+  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[GRANT,_,_] && UPOK(o) -> HEAR(m,o,GRANT);          /* L2 */ \
       if :: t1>D[o] -> D[o]=t1 :: else fi; \
       if :: kept[o]!=0 && VALID(o) -> t2=kept[o]; take(o,t2,true) :: else fi; t1=0; t2=0 } \
-  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[DONE,_,_] && UPOK(o) -> dn[X(m,o)]?DONE,t1,t2;            /* C5 */ \
+  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[DONE,_,_] && UPOK(o) -> HEAR(m,o,DONE);            /* C5 */ \
       if :: op[o]!=t1 -> skip :: op[o]==t1 && TAKEOK(o) -> take(o,t2,true) :: else -> kept[o]=t2 fi; t1=0; t2=0 } \
-  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[DONEX,_,_] && UPOK(o) -> dn[X(m,o)]?DONEX,t1,t2; \
+  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[DONEX,_,_] && UPOK(o) -> HEAR(m,o,DONEX); \
       if :: op[o]!=t1 -> skip :: else -> take(o,t2,true) fi; t1=0; t2=0 } \
-  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[ANSWER,_,_] && UPOK(o) -> dn[X(m,o)]?ANSWER,t1,t2;        /* R3: not the key's version any more */ \
+  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[ANSWER,_,_] && UPOK(o) -> HEAR(m,o,ANSWER);        /* R3: not the key's version any more */ \
       if :: op[o]!=t1 -> skip :: else -> take(o,t2,false) fi; t1=0; t2=0 } \
-  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[FAIL,_,_] && UPOK(o) -> dn[X(m,o)]?FAIL,t1,t2;            /* C2 */ \
+  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[FAIL,_,_] && UPOK(o) -> HEAR(m,o,FAIL);            /* C2 */ \
       if :: op[o]==t1 -> assert(!((seen>>t1)&1)); \
             if :: park[o]!=0 && !pinv[o] && cause[o]==t1 -> pub[o]=park[o]; park[o]=0; cause[o]=0 :: else fi; \
             op[o]=0; pinv[o]=0; usend(o,TAKEN,t1) \
          :: else fi; t1=0; t2=0 } \
-  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[FOUND,_,_] && UPOK(o) -> dn[X(m,o)]?FOUND,t1,t2; \
+  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[FOUND,_,_] && UPOK(o) -> HEAR(m,o,FOUND); \
       if :: fs[o]==1 && fid[o]==t1 -> \
             if :: TOMB(t2) -> if :: busy && at==o && !det && LATEOK -> answer(t2) :: else fi; endfetch(o) \
                :: !TOMB(t2) && pub[o]!=0 -> endfetch(o)                              /* restored meanwhile */ \
@@ -230,13 +230,13 @@ inline take(o,v,publishes) {  /* C5 */
             if :: TOMB(t2) -> if :: busy && at==o && det && LATEOK -> answer(t2) :: else fi; enddet(o) \
                :: else -> ds[o]=2; dv[o]=t2 fi \
          :: else fi; t1=0; t2=0 } \
-  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[ALONE,_,_] && UPOK(o) -> dn[X(m,o)]?ALONE,t1,t2;          /* 0013 */ \
+  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[ALONE,_,_] && UPOK(o) -> HEAR(m,o,ALONE);          /* 0013 */ \
       if :: fs[o]==1 && fid[o]==t1 -> endfetch(o); dropifnothing(o,t2) \
          :: ds[o]==1 && did[o]==t1 -> enddet(o); dropifnothing(o,t2) \
          :: else fi; t1=0; t2=0 } \
-  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[SETTLED,_,_] -> dn[X(m,o)]?SETTLED,t1,t2;                 /* C6 */ \
+  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[SETTLED,_,_] -> HEAR(m,o,SETTLED);                 /* C6 */ \
       if :: park[o]!=0 && cause[o]==t1 -> park[o]=0; cause[o]=0 :: else fi; t1=0; t2=0 } \
-  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[RESTORE,_,_] && UPOK(o) -> dn[X(m,o)]?RESTORE,t1,t2; \
+  :: d_step { !dead[o] && term[o]==m && dn[X(m,o)]?[RESTORE,_,_] && UPOK(o) -> HEAR(m,o,RESTORE); \
       if :: park[o]!=0 && park[o]==t1 && op[o]!=0 -> cause[o]=op[o]; pinv[o]=0 \
          :: park[o]!=0 && park[o]==t1 && op[o]==0 -> if :: pub[o]==0 -> pub[o]=t1 :: else -> skip fi; park[o]=0; cause[o]=0 \
          :: else fi; t1=0; t2=0 }
@@ -251,7 +251,7 @@ inline take(o,v,publishes) {  /* C5 */
   :: d_step { AUTH(m) && sess[X(m,o)] && term[o]==m && byp[o]!=m+1 && gseq[o]<LASTG && DNOK(m,o) -> gseq[o]++; dsend(m,o,GRANT,gseq[o],0) } \
   :: d_step { AUTH(m) && up[X(m,o)]?[COMMIT,_] && wcom[X(m,o)]==0 -> up[X(m,o)]?COMMIT,t1; wcom[X(m,o)]=t1; t1=0 } \
   :: d_step { AUTH(m) && up[X(m,o)]?[CONFIRM,_] -> up[X(m,o)]?CONFIRM,t1; \
-      owes[X(m,o)]=owes[X(m,o)]&2; if :: t1!=0 && mop[m]==t1 && mph[m]==1 -> need[m]=need[m]&~B(o) :: else fi; t1=0 } \
+      if :: t1!=0 && mop[m]==t1 && mph[m]==1 -> need[m]=need[m]&~B(o) :: else fi; t1=0 } \
   :: d_step { AUTH(m) && up[X(m,o)]?[LOOKUP,_] -> up[X(m,o)]?LOOKUP,t1; wlk[X(m,o)]=t1; t1=0 } \
   :: d_step { AUTH(m) && up[X(m,o)]?[DROP,_] -> up[X(m,o)]?DROP,t1;                                           /* M4 */ \
       if :: t1==cur[m] -> hold[m]=hold[m]&~B(o); lastgone(m) :: else fi; t1=0 } \
@@ -264,13 +264,14 @@ inline take(o,v,publishes) {  /* C5 */
       dsend(m,o,ALONE,wlk[X(m,o)],cur[m]); wlk[X(m,o)]=0 } \
   /* C3 */ \
   :: d_step { AUTH(m) && MREADY(m) && mop[m]==0 && wcom[X(m,o)]!=0 && (m==1 || term[o]==0) && DNOK2(m,p) && DNOK2(m,o) -> \
-      mop[m]=wcom[X(m,o)]; wcom[X(m,o)]=0; mph[m]=1; need[m]=hold[m]&B(p); told[m]=need[m]; dropclaims(m); \
-      if :: need[m]!=0 -> barrier[X(m,p)]=gseq[p]; dsend(m,p,INV,mop[m],0) :: else -> complete(m,o) fi } \
+      mop[m]=wcom[X(m,o)]; wcom[X(m,o)]=0; mph[m]=1; need[m]=hold[m]&B(p); told[m]=need[m]; \
+      if :: need[m]!=0 -> barrier[X(m,p)]=gseq[p]; dsend(m,p,INV,mop[m],mop[m]) :: else fi; \
+      dropclaims(m,o); if :: need[m]==0 -> complete(m,o) :: else fi } \
   CONDFAIL(m,o,p) \
   /* C5; an old master's completion for an owner that left it reaches nobody */ \
   :: d_step { AUTH(m) && mph[m]==1 && who[mop[m]]==o && (m==1 || term[o]==0) && CONFIRMED(m) && DNOK(m,o) -> complete(m,o) } \
   /* `taken`: exposed */ \
-  :: d_step { AUTH(m) && up[X(m,o)]?[TAKEN,_] && DNOK(m,p) -> up[X(m,o)]?TAKEN,t1; owes[X(m,o)]=owes[X(m,o)]&1; \
+  :: d_step { AUTH(m) && up[X(m,o)]?[TAKEN,_] && DNOK(m,p) -> up[X(m,o)]?TAKEN,t1; \
       if :: mop[m]==t1 && mph[m]==2 -> expose(m,o,p) :: else fi; t1=0 } \
   BYPASSING(m,o,p)
 
@@ -352,12 +353,17 @@ inline endsession(m,o) { sess[X(m,o)]=0; wlk[X(m,o)]=0; wcom[X(m,o)]=0; owes[X(m
 #else
 #define CURRENT(m,v) ((v)==cur[m])
 #endif
-#ifdef ASIS_IN     /* the roster says `in` again as soon as the report is there */
+#ifdef BUG_IN      /* the roster says `in` again as soon as the report is there */
 #define INOK(m,o) true
 #else               /* when the owner has processed what the resync told it */
 #define INOK(m,o) (owes[X(m,o)]==0)
 #endif
-#ifdef ASIS_DROP   /* a resync drops what a completed, unacknowledged op replaced */
+#ifdef BUG_KEEPDONE  /* a replayed outcome that others have seen waits for validity, too */
+#define REPLAY DONE
+#else
+#define REPLAY DONEX
+#endif
+#ifdef BUG_DROPREPLACED  /* a resync drops what a completed, unacknowledged op replaced */
 #define REPLACED(m,v) false
 #else
 #define REPLACED(m,v) (mph[m]==2 && (v)==prev[m])
@@ -367,7 +373,8 @@ inline endsession(m,o) { sess[X(m,o)]=0; wlk[X(m,o)]=0; wcom[X(m,o)]=0; owes[X(m
   :: d_step { AUTH(m) && GUARD(m) && !sess[X(m,o)] && !dead[o] && term[o]==m && (m==0 || rep[o]) -> resync(m,o) } \
   :: d_step { AUTH(m) && GUARD(m) && sess[X(m,o)] && byp[o]==m+1 && INOK(m,o) -> byp[o]=0 }
 #else
-#define RESYNCING(m,o)
+#define RESYNCING(m,o) \
+  :: d_step { AUTH(m) && GUARD(m) && sess[X(m,o)] && byp[o]==m+1 && INOK(m,o) -> byp[o]=0 }
 #endif
 inline adopt(o) {               /* the owner enters a new session: beginReport */
   if :: fs[o]==1 || ds[o]==1 -> if :: busy && at==o -> endget() :: else fi :: else fi;
@@ -379,11 +386,13 @@ inline resync(m,o) {            /* R3; the report and what the master makes of i
   clearup(X(m,o)); cleardn(X(m,o)); adopt(o); sess[X(m,o)]=1; told[m]=told[m]&~B(o); owes[X(m,o)]=0;
   t2=0;                                                          /* 1: what is kept must be invalidated again */
   if :: pub[o]!=0 && pub[o]==cur[m] -> hold[m]=hold[m]|B(o); t2=1
-     :: pub[o]!=0 && pub[o]!=cur[m] && REPLACED(m,pub[o]) -> dsend(m,o,INV,mop[m],0); told[m]=told[m]|B(o); owes[X(m,o)]=1
-     :: pub[o]!=0 && pub[o]!=cur[m] && !REPLACED(m,pub[o]) -> dsend(m,o,INV,0,0); owes[X(m,o)]=1
-     :: pub[o]==0 && park[o]!=0 && park[o]!=cur[m] && !REPLACED(m,park[o]) -> dsend(m,o,INV,0,0); owes[X(m,o)]=1
+     :: pub[o]!=0 && pub[o]!=cur[m] && REPLACED(m,pub[o]) -> dsend(m,o,INV,mop[m],mop[m]); told[m]=told[m]|B(o)
+     :: pub[o]!=0 && pub[o]!=cur[m] && !REPLACED(m,pub[o]) -> dsend(m,o,INV,0,0)
+     :: pub[o]==0 && park[o]!=0 && park[o]!=cur[m] && !REPLACED(m,park[o]) -> dsend(m,o,INV,0,0)
      :: pub[o]==0 && park[o]!=0 && park[o]!=cur[m] && REPLACED(m,park[o]) ->
-        if :: who[mop[m]]==o -> skip :: else -> dsend(m,o,INV,mop[m],0); told[m]=told[m]|B(o); owes[X(m,o)]=1 fi
+        if :: who[mop[m]]==o && cause[o]==mop[m] -> skip
+           :: who[mop[m]]==o && cause[o]!=mop[m] -> dsend(m,o,RESTORE,park[o],0)
+           :: else -> dsend(m,o,INV,mop[m],mop[m]); told[m]=told[m]|B(o) fi
      :: pub[o]==0 && park[o]!=0 && park[o]==cur[m] -> hold[m]=hold[m]|B(o);
         if :: mop[m]==0 -> dsend(m,o,RESTORE,park[o],0) :: else -> t2=1 fi
      :: pub[o]==0 && park[o]==0 && !(op[o]!=0 && outc[m*8+op[o]]!=0 && outc[m*8+op[o]]==cur[m]) -> hold[m]=hold[m]&~B(o); lastgone(m)
@@ -393,21 +402,16 @@ inline resync(m,o) {            /* R3; the report and what the master makes of i
      :: op[o]!=0 && outc[m*8+op[o]]!=0 && outc[m*8+op[o]]!=255 ->
         if :: !CURRENT(m,outc[m*8+op[o]]) -> dsend(m,o,ANSWER,op[o],outc[m*8+op[o]])
            :: else -> if :: !kind[op[o]] -> hold[m]=hold[m]|B(o); t2=1 :: else fi;
-#ifdef ASIS_IN
-              dsend(m,o,DONE,op[o],outc[m*8+op[o]])
-#else
-              if :: mop[m]==op[o] -> dsend(m,o,DONE,op[o],outc[m*8+op[o]]) :: else -> dsend(m,o,DONEX,op[o],outc[m*8+op[o]]) fi
-#endif
-        fi;
-        owes[X(m,o)]=owes[X(m,o)]|2
+              if :: mop[m]==op[o] -> dsend(m,o,DONE,op[o],outc[m*8+op[o]]) :: else -> dsend(m,o,REPLAY,op[o],outc[m*8+op[o]]) fi
+        fi
      :: else -> if :: mop[m]!=op[o] -> wcom[X(m,o)]=op[o] :: else fi
   fi;
 #ifndef BUG_RESYNCPREP
-  if :: mph[m]==1 && who[mop[m]]!=o && t2 -> need[m]=need[m]|B(o); told[m]=told[m]|B(o); barrier[X(m,o)]=gseq[o]; dsend(m,o,INV,mop[m],0)
+  if :: mph[m]==1 && who[mop[m]]!=o && t2 -> need[m]=need[m]|B(o); told[m]=told[m]|B(o); barrier[X(m,o)]=gseq[o]; dsend(m,o,INV,mop[m],mop[m])
      :: mph[m]==1 && who[mop[m]]!=o && !t2 -> need[m]=need[m]&~B(o)
      :: else fi;
 #endif
-  t2=0
+  owes[X(m,o)]=len(dn[X(m,o)]); t2=0
 }
 
 /* ------------------------------------------------------------------ failover */
@@ -448,18 +452,20 @@ inline report(o,p) {            /* R5, R6, R7, R9 */
   if :: trust[o] ->
         if :: pub[o]!=0 && cur[1]==0 && mop[1]==0 && !compl1 -> cur[1]=pub[o]; hold[1]=B(o)
            :: pub[o]!=0 && cur[1]!=0 && pub[o]==cur[1] -> hold[1]=hold[1]|B(o);
-              if :: mph[1]==1 && who[mop[1]]!=o -> need[1]=need[1]|B(o); told[1]=told[1]|B(o); barrier[X(1,o)]=gseq[o]; dsend(1,o,INV,mop[1],0) :: else fi
+              if :: mph[1]==1 && who[mop[1]]!=o -> need[1]=need[1]|B(o); told[1]=told[1]|B(o); barrier[X(1,o)]=gseq[o]; dsend(1,o,INV,mop[1],mop[1]) :: else fi
            :: pub[o]!=0 && !(cur[1]==0 && mop[1]==0 && !compl1) && pub[o]!=cur[1] ->
               assert(open1 || cur[1]==0);                           /* R7: trusted owners agree */
-              dsend(1,o,INV,0,0); owes[X(1,o)]=1
+              if :: REPLACED(1,pub[o]) -> dsend(1,o,INV,mop[1],mop[1]); told[1]=told[1]|B(o) :: else -> dsend(1,o,INV,0,0) fi
            :: pub[o]==0 && park[o]!=0 && ((cur[1]==0 && mop[1]==0 && !compl1) || cur[1]==park[o]) -> claim[o]=cause[o]
-           :: pub[o]==0 && park[o]!=0 && !((cur[1]==0 && mop[1]==0 && !compl1) || cur[1]==park[o]) -> dsend(1,o,INV,0,0); owes[X(1,o)]=1
+           :: pub[o]==0 && park[o]!=0 && !((cur[1]==0 && mop[1]==0 && !compl1) || cur[1]==park[o]) ->
+              if :: REPLACED(1,park[o]) -> dsend(1,o,INV,mop[1],mop[1]); told[1]=told[1]|B(o) :: else -> dsend(1,o,INV,0,0) fi
            :: else fi;
         if :: op[o]!=0 -> wcom[X(1,o)]=op[o]; rpend=rpend|(1<<op[o]) :: else fi
      :: else ->                                                     /* R6, 0010 */
         pub[o]=0; park[o]=0; cause[o]=0; op[o]=0; pinv[o]=0; good=good&~B(o)
   fi;
-  rep[o]=1; byp[o]=0; progress()
+  rep[o]=1; if :: byp[o]==2 -> skip :: else -> byp[o]=0 fi; progress();
+  owes[X(1,o)]=len(dn[X(1,o)])
 }
 inline progress() {             /* R8, R7 */
   if :: (rep[0]||byp[0]==2) && (rep[1]||byp[1]==2) -> open1=1 :: else fi;
@@ -486,11 +492,13 @@ inline judge(o) {               /* R9 */
         fi
      :: else fi
 }
-inline dropclaims(m) {
-  if :: m==1 -> dropclaim(0); dropclaim(1) :: else fi
+inline dropclaims(m,o) {
+  if :: m==1 -> dropclaim(0,o); dropclaim(1,o) :: else fi
 }
-inline dropclaim(q) {
-  if :: claim[q]!=0 && !(cur[1]!=0 && (hold[1]&B(q))) -> dsend(1,q,INV,0,0) :: else fi;
+inline dropclaim(q,o) {          /* nothing completes before it is gone */
+  if :: claim[q]!=0 && !(cur[1]!=0 && (hold[1]&B(q))) ->
+        if :: q!=o -> need[1]=need[1]|B(q); barrier[X(1,q)]=gseq[q]; dsend(1,q,INV,0,mop[1]) :: else -> dsend(1,q,INV,0,0) fi
+     :: else fi;
   claim[q]=0
 }
 inline restoreclaims(q,c) { if :: claim[q]==c && c!=0 -> dsend(1,q,RESTORE,park[q],0); claim[q]=0 :: else fi }

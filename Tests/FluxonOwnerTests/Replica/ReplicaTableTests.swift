@@ -3,73 +3,7 @@ import FluxonOwner
 import Testing
 
 /// Rules of one owner that are plain to see on its effects; their interplay is the simulation's.
-@Suite final class ReplicaTableTests {
-    private static let start = BootInstant(nanoseconds: 1_000_000_000_000)
-    private static let deadline = start.advanced(by: .seconds(2))
-    private var table: ReplicaTable<DictionaryCopyStore>
-    private let key: Key
-    private var number: UInt64 = 1
-
-    /// An owner in a session, with a lease of three seconds.
-    init() throws {
-        let configuration = ReplicaConfiguration(cluster: "c", instance: InstanceKey("owner"), life: 5)
-        table = ReplicaTable(store: DictionaryCopyStore(), configuration: configuration)
-        key = try Key("key")
-        table.connected(now: Self.start)
-        let welcome = LinkWelcome(owner: OwnerID(1), generation: Generation(1), isResumed: false, received: 0, keepsNothing: false)
-        table.received(MasterFrame(term: 3, session: 1, control: .welcome(welcome)), now: Self.start)
-        table.flush(now: Self.start)
-        _ = table.takeEffects()
-        grant(at: Self.start)
-    }
-
-    private func grant(at now: BootInstant) {
-        let grant = LinkGrant(sentAt: now, length: .seconds(3), barrier: number - 1)
-        table.received(MasterFrame(term: 3, session: 1, control: .grant(grant)), now: now)
-    }
-
-    /// One frame of the master, and the effects of the turn: messages apart from the rest.
-    private func receive(_ messages: [MasterMessage], at now: BootInstant = start) -> (
-        sent: [OwnerMessage], rest: [ReplicaEffect<Int>]
-    ) {
-        var frame = MasterFrame(term: 3, session: 1)
-        frame.first = number
-        frame.messages = messages
-        number += UInt64(messages.count)
-        table.received(frame, now: now)
-        return turn(at: now)
-    }
-
-    private func turn(at now: BootInstant = start) -> (sent: [OwnerMessage], rest: [ReplicaEffect<Int>]) {
-        table.flush(now: now)
-        var sent: [OwnerMessage] = []
-        var rest: [ReplicaEffect<Int>] = []
-        for effect in table.takeEffects() {
-            if case .send(let frame) = effect { sent += frame.messages } else { rest.append(effect) }
-        }
-        return (sent, rest)
-    }
-
-    private func put(_ counter: UInt64, extent: Int, condition: CommitCondition = .none) {
-        table.store.retain(extent)
-        table.commit(
-            CommitRequest(
-                token: OperationToken(process: 1, counter: counter), key: key, value: .init(extent: extent, byteCount: 8, flags: 0),
-                condition: condition, deadline: Self.deadline), now: Self.start)
-    }
-
-    private func get(_ waiter: UInt64, at now: BootInstant = start) {
-        table.get(GetRequest(waiter: WaiterID(waiter), key: key, deadline: Self.deadline), now: now)
-    }
-
-    private func version(_ sequence: UInt64) -> Version { Version(term: 3, sequence: sequence) }
-
-    private func copy(_ extent: Int, _ sequence: UInt64) -> StoredCopy<Int> {
-        StoredCopy(extent: extent, byteCount: 8, version: version(sequence), flags: 0)
-    }
-
-    private func token(_ counter: UInt64) -> OperationToken { OperationToken(process: 1, counter: counter) }
-
+@Suite final class ReplicaTableTests: ScriptedOwner {
     @Test("a commit is sent at once, published and answered when done; gets of the key wait for that")
     func commit() {
         put(1, extent: 10)
@@ -219,10 +153,7 @@ import Testing
         _ = receive([.done(operation: 1, .committed(version(1)), publishes: true)])
         put(2, extent: 11)
         _ = turn()
-        table.disconnected(now: Self.start)
-        table.connected(now: Self.start)
-        let welcome = LinkWelcome(owner: OwnerID(1), generation: Generation(1), isResumed: false, received: 0, keepsNothing: true)
-        table.received(MasterFrame(term: 4, session: 1, control: .welcome(welcome)), now: Self.start)
+        enter(term: 4, session: 1, keepsNothing: true)
         let (sent, rest) = turn()
         #expect(sent == [.report(ReportPage(entries: [], pending: [], isLast: true))])
         #expect(rest.contains(.answerCommit(token(2), .failed(.unknownOutcome))))
