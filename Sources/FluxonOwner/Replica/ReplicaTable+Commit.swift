@@ -51,7 +51,7 @@ extension ReplicaTable {
         switch outcome {
         case .committed(let version):
             guard publishes else { return finish(state, .committed(version), publish: nil, now: now) }
-            guard isValid(now: now) || planted == .takeWithoutValidity else {
+            guard mayTake(now: now) else {
                 // C5: after a lapse somebody may have gone on without this owner; a later grant of this session says no.
                 state.commit?.kept = version
                 awaitingValidity.append(state.key)
@@ -67,6 +67,13 @@ extension ReplicaTable {
         case .unknown:
             finish(state, .failed(.unknownOutcome), publish: nil, now: now)
         }
+    }
+
+    private func mayTake(now: BootInstant) -> Bool {
+        #if FLUXON_PLANTED
+        if planted == .takeWithoutValidity { return true }
+        #endif
+        return isValid(now: now)
     }
 
     /// C2: the operation came to nothing and nobody invalidated meanwhile: the copy that it parked is still the current one.
