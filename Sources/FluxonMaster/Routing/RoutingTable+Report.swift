@@ -81,8 +81,7 @@ extension RoutingTable {
     /// The copy is not current, or nobody can tell that it is. What a completed operation replaced stays parked until that one is
     /// exposed: a master that dies before leaves the operation to be decided anew, over this version (decision 0017).
     private mutating func drop(_ id: OwnerID, _ entry: ReportEntry) {
-        guard let running = activities[entry.key]?.operation, running.version != nil, running.replaced == entry.version,
-            planted != .dropReplaced,
+        guard let running = activities[entry.key]?.operation, mayComeBack(entry, running),
             running.reference.owner != id || entry.parkedBy != nil
         else {
             _ = sendInvalidation(id, entry.key, cause: nil)
@@ -94,6 +93,14 @@ extension RoutingTable {
         } else if let number = sendInvalidation(id, entry.key, cause: running.reference), let session = self[id].session?.number {
             activities[entry.key]?.operation?.invalidated.append((owner: id, session: session, number: number))
         }
+    }
+
+    /// Whether the next master may decide the operation anew, over this copy.
+    private func mayComeBack(_ entry: ReportEntry, _ running: RunningOperation) -> Bool {
+        #if FLUXON_PLANTED
+        if planted == .dropReplaced { return false }
+        #endif
+        return running.version != nil && running.replaced == entry.version
     }
 
     /// R3: a copy that comes back while an operation is prepared is invalidated in the new session before the operation completes.
@@ -148,9 +155,16 @@ extension RoutingTable {
     /// whose effect others have seen (decision 0017).
     mutating func returnIfProcessed(_ id: OwnerID) {
         guard self[id].desired.state != .in, let session = self[id].session, session.isActive else { return }
-        guard session.link.acknowledged >= session.returnsAfter || planted == .returnEarly else { return }
+        guard hasProcessedResync(session) else { return }
         self[id].desired.state = .in
         write(id)
+    }
+
+    private func hasProcessedResync(_ session: RoutingSession) -> Bool {
+        #if FLUXON_PLANTED
+        if planted == .returnEarly { return true }
+        #endif
+        return session.link.acknowledged >= session.returnsAfter
     }
 
     /// R3: what the table lists at this owner and the owner did not name is gone. The bytes of a commit that it still has to take are
@@ -179,6 +193,14 @@ extension RoutingTable {
 
     /// R3: a stored outcome is told again; the version is published only if it is still the key's.
     ///
+    /// While a completed operation is not exposed the key is closed: nothing can have happened to the version.
+    private func isExposed(_ key: Key, _ reference: OperationReference) -> Bool {
+        #if FLUXON_PLANTED
+        if planted == .replayUnexposed { return false }
+        #endif
+        return activities[key]?.operation?.reference != reference
+    }
+
     /// - Returns: False for an operation that was never decided.
     private mutating func replay(_ id: OwnerID, _ commit: LinkCommit, now: BootInstant) -> Bool {
         guard let operation = self[id].operations[commit.operation] else { return false }
@@ -186,8 +208,7 @@ extension RoutingTable {
             if operation.outcome != nil { sendDone(id, commit.operation, publishes: false, isExposed: true, now: now) }
             return true
         }
-        // While it is not exposed the key is closed: nothing can have happened to the version.
-        let isExposed = activities[commit.key]?.operation?.reference != self[id].name(commit.operation) && planted != .replayUnexposed
+        let isExposed = isExposed(commit.key, self[id].name(commit.operation))
         var publishes = false
         if var record = records[commit.key], record.version == version {
             publishes = true

@@ -62,11 +62,18 @@ extension Pool {
         retired.removeAll { number in
             let isPinned = marks[Int(number)] == 2 && cfluxon_planted() != CFLUXON_PLANTED_PINNED_REUSED
             marks[Int(number)] = 0
-            guard !isPinned, held[number] == nil else { return false }
+            guard mayFree(number, isPinned: isPinned) else { return false }
             free(number)
             return true
         }
         return before - retired.count
+    }
+
+    private func mayFree(_ number: UInt32, isPinned: Bool) -> Bool {
+        #if FLUXON_PLANTED
+        if planted == .reusePinned { return held[number] == nil }
+        #endif
+        return !isPinned && held[number] == nil
     }
 
     /// R1 for a pool that ends: epoch + 1, D = 0, every entry RETIRED, full fence. No get succeeds after it.
@@ -144,6 +151,11 @@ extension Pool {
 
     /// Spans that the process's tenancy got since the last call. Tell the process before any extent in them.
     package func takeGrantedSpans(of process: UInt64) -> [PoolSpan] { allocator.takeGrantedSpans(of: .process(process)) }
+
+    /// What the process may map for writing and what it shall unmap: for one that comes back over another connection, for what the
+    /// old one carried may be lost.
+    package func spans(of process: UInt64) -> [PoolSpan] { allocator.spans(of: .process(process)) }
+    package func withdrawnSpans(of process: UInt64) -> [PoolSpan] { allocator.withdrawnSpans(of: .process(process)) }
 
     /// Takes a process's idle spans out of use; it unmaps them, then `confirmUnmapped` (F1).
     package func withdrawIdleSpans(of process: UInt64) -> [PoolSpan] { allocator.withdrawIdleSpans(of: .process(process)) }
