@@ -36,6 +36,20 @@ void cfluxon_copy_streaming(void *destination, const void *source, size_t count)
 
 #if defined(FLUXON_PLANTED)
 static int planted;
+static _Thread_local uint64_t *kept_word;
+static _Thread_local uint64_t kept_value;
+
+void cfluxon_keep_store(void *word, uint64_t value) {
+    kept_word = word;
+    kept_value = value;
+}
+
+void cfluxon_show_stores(void) {
+    if (kept_word) {
+        __atomic_store_n(kept_word, kept_value, __ATOMIC_RELAXED);
+        kept_word = NULL;
+    }
+}
 
 int cfluxon_planted(void) {
     return __atomic_load_n(&planted, __ATOMIC_RELAXED);

@@ -3,7 +3,7 @@ import CFluxonPool
 
 /// Mistakes that a test plants to see that the stress of real processes finds them. Only in builds with FLUXON_PLANTED.
 package enum PlantedPoolBug: CInt, CaseIterable, Sendable {
-    /// A pin by a plain store, without P3's fence.
+    /// A pin by a plain store, without P3's fence. What a processor may make of it: others see the pin after the second look.
     case unfencedPin = 1
     /// The entry is looked at before the pin and not after it (P3 step 4).
     case noSecondLook

@@ -26,7 +26,9 @@ import Testing
                 pool, board, process: $0, ["read", "\(duration.components.seconds * 2000)", "\(bug?.rawValue ?? 0)"])
         }
         defer { for reader in readers { try? reader.child.process.signal(9) } }
-        try owner.work(for: duration) { readers.contains { (try? $0.hasSpoken()) ?? true } }
+        try owner.work(for: duration, stopping: readers, each: .milliseconds(3)) {
+            readers.contains { (try? $0.hasSpoken()) ?? true }
+        }
         return try readers.first { try $0.hasSpoken() }?.line()
     }
 }

@@ -28,14 +28,14 @@ import Testing
         #expect(try holder.line() == "holding")
         let readers = try (2...4).map { try ReaderProcess(pool, board, process: $0, ["read", "3000"]) }
         for object in 0..<Self.heldObjects { try owner.overwrite(object) }
-        try work(for: .seconds(1), stopping: readers)
+        try owner.work(for: .seconds(1), stopping: readers, each: .milliseconds(15))
         pool.collect()
         #expect(pool.retiredCount >= Self.heldObjects, "what a living process has pinned stays")
 
         try holder.child.process.signal(SIGKILL)
         #expect(try holder.ending() == .killed(signal: SIGKILL))
         pool.processDied(1)
-        try work(for: .milliseconds(1500), stopping: readers)
+        try owner.work(for: .milliseconds(1500), stopping: readers, each: .milliseconds(15))
 
         for (number, reader) in readers.enumerated() {
             let line = try reader.line()
@@ -47,19 +47,5 @@ import Testing
         pool.collect()
         #expect(pool.retiredCount == 0)
         #expect(pool.statistics.liveExtents == pool.statistics.publishedEntries)
-    }
-
-    /// One reader after the other is stopped for a while, wherever it is just then.
-    private mutating func work(for duration: Duration, stopping readers: [ReaderProcess]) throws {
-        let start = BootClock.now
-        var turn = 0
-        while BootClock.now.since(start) < duration {
-            let stopped = readers[turn % readers.count]
-            try stopped.child.process.signal(SIGSTOP)
-            try owner.work(for: .milliseconds(15))
-            try stopped.child.process.signal(SIGCONT)
-            try owner.work(for: .milliseconds(15))
-            turn += 1
-        }
     }
 }

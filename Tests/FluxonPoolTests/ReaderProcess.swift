@@ -1,3 +1,4 @@
+import FluxonCore
 import FluxonPool
 import FluxonPoolStress
 import FluxonSystem
@@ -44,5 +45,23 @@ final class ReaderProcess {
     func ending() throws -> ChildProcess.Ending? {
         _ = try Kernel.waitReadable([child.process.descriptor.number], timeout: .seconds(30))
         return try child.reap()
+    }
+}
+
+extension StressOwner {
+    /// Works while one reader after the other is stopped for a while, wherever it is just then.
+    mutating func work(
+        for duration: Duration, stopping readers: [ReaderProcess], each pause: Duration, until isOver: () -> Bool = { false }
+    ) throws {
+        let start = BootClock.now
+        var turn = 0
+        while BootClock.now.since(start) < duration, !isOver() {
+            let stopped = readers[turn % readers.count]
+            try stopped.child.process.signal(SIGSTOP)
+            try work(for: pause)
+            try stopped.child.process.signal(SIGCONT)
+            try work(for: pause)
+            turn += 1
+        }
     }
 }

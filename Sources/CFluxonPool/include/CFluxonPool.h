@@ -106,7 +106,7 @@ static inline void cfluxon_full_fence(void) {
 }
 
 // Mistakes that tests plant to see that they find them, in builds with FLUXON_PLANTED alone: see scripts/sanitize.
-#define CFLUXON_PLANTED_UNFENCED_PIN 1      // a pin by a plain store, without a fence
+#define CFLUXON_PLANTED_UNFENCED_PIN 1      // a pin by a plain store, which a processor may show to others after the second look
 #define CFLUXON_PLANTED_NO_SECOND_LOOK 2    // the entry is looked at before the pin and not after it
 #define CFLUXON_PLANTED_SCAN_FIRST 3        // the pins are scanned before the entry is RETIRED
 #define CFLUXON_PLANTED_PINNED_REUSED 4     // an entry and its extent are free whatever is pinned
@@ -114,8 +114,13 @@ static inline void cfluxon_full_fence(void) {
 int cfluxon_planted(void);
 // From here on in this process; 0: none.
 void cfluxon_plant(int mistake);
+// This thread's store buffer.
+void cfluxon_keep_store(void *word, uint64_t value);
+void cfluxon_show_stores(void);
 #else
 static inline int cfluxon_planted(void) { return 0; }
+static inline void cfluxon_keep_store(void *word, uint64_t value) { (void)word, (void)value; }
+static inline void cfluxon_show_stores(void) {}
 #endif
 
 // P3 step 2: claims a free pin word; when it returns true, no later load is done before the pin is visible to every processor.
@@ -124,7 +129,7 @@ static inline bool cfluxon_pin_claim(void *word, uint64_t pin) {
         if (__atomic_load_n((uint64_t *)word, __ATOMIC_RELAXED) != 0) {
             return false;
         }
-        __atomic_store_n((uint64_t *)word, pin, __ATOMIC_RELAXED);
+        cfluxon_keep_store(word, pin);
         return true;
     }
     uint64_t expected = 0;
@@ -141,7 +146,9 @@ static inline bool cfluxon_pin_claim(void *word, uint64_t pin) {
 
 // P3 step 4, L2: whether the word is still what it was; what is read afterwards is read after this look.
 static inline bool cfluxon_is_unchanged(const void *word, uint64_t expected) {
-    return cfluxon_planted() == CFLUXON_PLANTED_NO_SECOND_LOOK || cfluxon_load_acquire(word) == expected;
+    bool is_unchanged = cfluxon_load_acquire(word) == expected;
+    cfluxon_show_stores();
+    return is_unchanged || cfluxon_planted() == CFLUXON_PLANTED_NO_SECOND_LOOK;
 }
 
 // Starts to bring a cache line in; never faults, reads nothing.

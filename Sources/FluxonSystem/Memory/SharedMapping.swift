@@ -11,6 +11,15 @@ package final class SharedMapping: @unchecked Sendable {
     private let fork = ForkGuard.current
 
     package init(_ file: MemoryFile, byteCount: Int, writable: Bool) throws(SystemError) {
+        #if FLUXON_ONE_ADDRESS
+        if let known = OneAddress.find(file, byteCount) {
+            base = known
+            self.byteCount = byteCount
+            return
+        }
+        // Whoever comes later may write.
+        let writable = writable || (fcntl(file.descriptor, F_GETFL) & O_ACCMODE) == O_RDWR
+        #endif
         var address: UnsafeMutableRawPointer?
         let result = cfluxon_map_aligned(file.descriptor, byteCount, writable ? 1 : 0, &address)
         _ = try checked(result, "map \(byteCount) bytes of \(file.name)")
@@ -18,6 +27,9 @@ package final class SharedMapping: @unchecked Sendable {
         base = address
         self.byteCount = byteCount
         try keepFromChildren(0..<byteCount)
+        #if FLUXON_ONE_ADDRESS
+        OneAddress.keep(base, file, byteCount)
+        #endif
     }
 
     /// Addresses without memory, in which parts of a file can be mapped later, see `map`.
@@ -31,8 +43,13 @@ package final class SharedMapping: @unchecked Sendable {
     }
 
     deinit {
+        #if FLUXON_ONE_ADDRESS
+        let isKept = true
+        #else
+        let isKept = false
+        #endif
         // In a forked child the addresses are not mapped, or something else is there by now.
-        if !fork.isChild { _ = cfluxon_unmap(base, byteCount) }
+        if !isKept, !fork.isChild { _ = cfluxon_unmap(base, byteCount) }
     }
 
     /// Brings the pages of `range` in at once. The range must have memory (`MemoryFile.reserve`).
