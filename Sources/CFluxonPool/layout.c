@@ -34,7 +34,7 @@ void cfluxon_copy_streaming(void *destination, const void *source, size_t count)
 }
 #endif
 
-#if defined(FLUXON_PLANTED)
+#if defined(FLUXON_PLANTED_PINS)
 static int planted;
 static _Thread_local uint64_t *kept_word;
 static _Thread_local uint64_t kept_value;

@@ -15,8 +15,8 @@ import Glibc
         let words = CommandLine.arguments
         let numbers = words.dropFirst().compactMap { Int($0) }
         guard numbers.count >= 8, words.count == numbers.count + 2 else { exit(64) }
-        #if FLUXON_PLANTED
-        PlantedPoolBug.plant(numbers.count > 8 ? PlantedPoolBug(rawValue: CInt(numbers[8])) : nil)
+        #if FLUXON_PLANTED_PINS
+        PlantedPinMistake.plant(numbers.count > 8 ? PlantedPinMistake(rawValue: CInt(numbers[8])) : nil)
         #endif
         func file(_ number: Int, _ mode: File.Mode) throws -> MemoryFile {
             MemoryFile(owning: try File.open("/proc/\(numbers[0])/fd/\(number)", mode), name: "the owner's \(number)")

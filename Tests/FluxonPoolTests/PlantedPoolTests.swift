@@ -1,4 +1,4 @@
-#if FLUXON_PLANTED
+#if FLUXON_PLANTED_PINS
 import FluxonPool
 import FluxonPoolStress
 import FluxonSystem
@@ -7,17 +7,17 @@ import Testing
 /// The stress finds the mistakes that need real memory, in a build in which they can be planted (scripts/sanitize planted). The readers
 /// are processes of their own, as in `PoolProcessTests`.
 @Suite(.serialized) struct PlantedPoolTests {
-    @Test("each planted mistake is found within 30 seconds", .timeLimit(.minutes(2)), arguments: PlantedPoolBug.allCases)
-    func mistake(_ bug: PlantedPoolBug) throws {
-        PlantedPoolBug.plant(bug)
-        defer { PlantedPoolBug.plant(nil) }
+    @Test("each planted mistake is found within 30 seconds", .timeLimit(.minutes(2)), arguments: PlantedPinMistake.allCases)
+    func mistake(_ bug: PlantedPinMistake) throws {
+        PlantedPinMistake.plant(bug)
+        defer { PlantedPinMistake.plant(nil) }
         #expect(try firstProblem(within: .seconds(30), bug) != nil)
     }
 
     @Test("without a mistake the same run finds nothing")
     func nothing() throws { #expect(try firstProblem(within: .seconds(5), nil) == nil) }
 
-    private func firstProblem(within duration: Duration, _ bug: PlantedPoolBug?) throws -> String? {
+    private func firstProblem(within duration: Duration, _ bug: PlantedPinMistake?) throws -> String? {
         let pool = try Pool(PoolStorage.anonymous(capacityBytes: 1 << 20, hashSeed: 5), epoch: 1)
         let board = try StressBoard(objects: 64)
         var owner = try StressOwner(pool, board, seed: 23)

@@ -105,12 +105,12 @@ static inline void cfluxon_full_fence(void) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-// Mistakes that tests plant to see that they find them, in builds with FLUXON_PLANTED alone: see scripts/sanitize.
+// Mistakes that tests plant to see that they find them, in builds with FLUXON_PLANTED_PINS alone: see scripts/sanitize.
 #define CFLUXON_PLANTED_UNFENCED_PIN 1      // a pin by a plain store, which a processor may show to others after the second look
 #define CFLUXON_PLANTED_NO_SECOND_LOOK 2    // the entry is looked at before the pin and not after it
 #define CFLUXON_PLANTED_SCAN_FIRST 3        // the pins are scanned before the entry is RETIRED
 #define CFLUXON_PLANTED_PINNED_REUSED 4     // an entry and its extent are free whatever is pinned
-#if defined(FLUXON_PLANTED)
+#if defined(FLUXON_PLANTED_PINS)
 int cfluxon_planted(void);
 // From here on in this process; 0: none.
 void cfluxon_plant(int mistake);

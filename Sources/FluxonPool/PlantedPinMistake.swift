@@ -1,8 +1,9 @@
-#if FLUXON_PLANTED
+#if FLUXON_PLANTED_PINS
 import CFluxonPool
 
-/// Mistakes that a test plants to see that the stress of real processes finds them. Only in builds with FLUXON_PLANTED.
-package enum PlantedPoolBug: CInt, CaseIterable, Sendable {
+/// Mistakes in the order of single steps, which only real memory shows: a test plants them to see that the stress of real processes finds
+/// them. Only in builds with FLUXON_PLANTED_PINS, which reaches into the C part (scripts/sanitize planted).
+package enum PlantedPinMistake: CInt, CaseIterable, Sendable {
     /// A pin by a plain store, without P3's fence. What a processor may make of it: others see the pin after the second look.
     case unfencedPin = 1
     /// The entry is looked at before the pin and not after it (P3 step 4).
@@ -13,6 +14,6 @@ package enum PlantedPoolBug: CInt, CaseIterable, Sendable {
     case pinnedReused
 
     /// Plants a mistake in this process, or none.
-    package static func plant(_ bug: PlantedPoolBug?) { cfluxon_plant(bug?.rawValue ?? 0) }
+    package static func plant(_ bug: PlantedPinMistake?) { cfluxon_plant(bug?.rawValue ?? 0) }
 }
 #endif
