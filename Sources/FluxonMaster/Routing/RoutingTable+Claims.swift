@@ -48,7 +48,8 @@ extension RoutingTable {
         return owner.generation == cause.generation && !owner.hasReported && owner.isTrusted
     }
 
-    /// The cause failed without changing anything: the copies that it parked are current.
+    /// The cause failed without changing anything: the copies that it parked are current, unless another operation completed since they
+    /// were reported.
     mutating func restoreClaims(of cause: OperationReference, key: Key, now: BootInstant) {
         guard let list = claims[key] else { return }
         var rest: [ParkedClaim] = []
@@ -57,6 +58,11 @@ extension RoutingTable {
                 rest.append(claim)
                 continue
             }
+            guard records[key]?.version == claim.version else {
+                _ = sendInvalidation(claim.owner, key, cause: nil)
+                continue
+            }
+            adopt(claim, key)
             send(claim.owner, .restore(key, claim.version))
         }
         claims[key] = rest.isEmpty ? nil : rest

@@ -218,4 +218,50 @@ import Testing
         }
         #expect(reasons == [reason])
     }
+
+    /// A hello of an owner of the roster and its whole report; what the master sends in that turn, by connection.
+    private mutating func report(
+        _ number: UInt64, _ entry: ReportEntry, pending: [LinkCommit], at now: BootInstant
+    ) -> [UInt64: [MasterMessage]] {
+        var hello = LinkHello(cluster: "c", instance: InstanceKey("owner-\(number)"), life: number)
+        hello.generation = Generation(1)
+        table.received(OwnerFrame(term: 0, session: 0, control: .hello(hello)), on: ConnectionID(number), now: now)
+        return send(number, [.report(ReportPage(entries: [entry], pending: pending, isLast: true))], at: now)
+    }
+
+    @Test("R9: a parked copy that another operation overwrote since its report does not come back when its cause fails")
+    mutating func overtakenClaim() {
+        let timing = ProtocolTiming()
+        let roster = (1...3 as ClosedRange<UInt64>).map { number in
+            let entry = RosterEntry(owner: OwnerID(UInt32(number)), generation: Generation(1), state: .in, life: number)
+            return (InstanceKey("owner-\(number)"), entry)
+        }
+        let authority = Authority(term: 3, electionSent: Self.start, timing: timing)
+        table = RoutingTable(cluster: "c", authority: authority, electedAt: Self.start, timing: timing, roster: roster)
+        let old = Version(term: 2, sequence: 5)
+        let live = ReportEntry(key: key, version: old, byteCount: 10, parkedBy: nil)
+        let put = LinkCommit(operation: 1, key: key, kind: .put, byteCount: 10, condition: .version(old))
+        _ = report(2, live, pending: [put], at: Self.start)
+        _ = report(3, live, pending: [], at: Self.start)
+
+        // Owner 1 is silent for W₀ and bypassed; the put is prepared and waits for owner 3.
+        var now = Self.start.advanced(by: timing.newMasterWait + .seconds(1))
+        table.authority.confirmed(sending: now)
+        table.tick(now: now)
+        now = now.advanced(by: .seconds(2))
+        table.tick(now: now)
+        for case .writeRoster(let instance, let entry) in table.takeEffects() { table.rosterWritten(instance, entry, now: now) }
+        #expect(flush(at: now)[3]?.count == 1)
+
+        // It comes back with the copy that its own pending put parked. That put fails on what was completed meanwhile.
+        let cause = OperationReference(owner: OwnerID(1), generation: Generation(1), number: 9)
+        let parked = ReportEntry(key: key, version: old, byteCount: 10, parkedBy: cause)
+        let late = LinkCommit(operation: 9, key: key, kind: .put, byteCount: 10, condition: .absent)
+        _ = report(1, parked, pending: [late], at: now)
+        #expect(send(3, [.confirm(upTo: 1)], at: now)[2] == [.done(operation: 1, .committed(version(1)), publishes: true)])
+        let told = send(2, [.taken(operation: 1)], at: now)[1] ?? []
+        #expect(told.contains(.done(operation: 9, .conditionFailed(version(1)), publishes: false)))
+        #expect(!told.contains(.restore(key, old)))
+        #expect(table.placement(of: key)?.holders == [OwnerID(2)])
+    }
 }
