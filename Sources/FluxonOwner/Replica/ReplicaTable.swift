@@ -75,12 +75,13 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
 
     /// Ends a turn: makes retirements visible, then hands what is due to the link. Nothing is sent without this call.
     package mutating func flush(now: BootInstant) {
+        // Behind the end of a report the commits that waited for it begin, and park their own copies (C2): before the fence.
+        if linkState == .open, session != nil { continueReport(now: now) }
         if hasRetired {
             hasRetired = false
             store.makeRetirementsVisible()
         }
         guard linkState == .open, let session else { return }
-        continueReport(now: now)
         if let upTo = unconfirmed {
             unconfirmed = nil
             link.enqueue(.confirm(upTo: upTo))

@@ -123,6 +123,21 @@ import Testing
         #expect(table.store.find(key) == copy(10, 1))
     }
 
+    @Test("P5, C2: a commit that waited for a report parks its copy before the fence, for it leaves with the report's last page")
+    func fenceBehindTheReport() {
+        put(1, extent: 10)
+        _ = receive([.done(operation: 1, .committed(version(1)), publishes: true)])
+        table.connected(now: Self.start)
+        let welcome = LinkWelcome(owner: OwnerID(1), generation: Generation(1), isResumed: false, received: 0, keepsNothing: false)
+        table.received(MasterFrame(term: 3, session: 2, control: .welcome(welcome)), now: Self.start)
+        put(2, extent: 11)
+        let sent = turn().sent
+        #expect(sent.contains { if case .report = $0 { true } else { false } })
+        #expect(sent.contains { if case .commit = $0 { true } else { false } })
+        #expect(table.store.find(key) == nil)
+        #expect(!table.store.hasInvisibleRetirements)
+    }
+
     @Test("a done that comes after the lease waits for the next grant; the planted mistake does not wait", arguments: [false, true])
     func doneWithoutValidity(isPlanted: Bool) {
         put(1, extent: 10)
