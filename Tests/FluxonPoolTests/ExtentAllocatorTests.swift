@@ -105,6 +105,31 @@ import Testing
         _ = try allocator.allocate(1 << 20, tenant: .owner)
     }
 
+    @Test("what a process holds and what it shall unmap can be said at any time, told before or not")
+    func spansOfAProcess() throws {
+        let allocator = Self.make(megabytes: 1)
+        allocator.addTenant(.process(1))
+        #expect(allocator.spans(of: .process(1)).isEmpty)
+        let small = try allocator.allocate(100, tenant: .process(1))
+        let granted = allocator.takeGrantedSpans(of: .process(1))
+        #expect(allocator.takeGrantedSpans(of: .process(1)).isEmpty, "told once")
+        #expect(allocator.spans(of: .process(1)) == granted)
+        let large = try allocator.allocate(256 << 10, tenant: .process(1))
+        let held = allocator.spans(of: .process(1))
+        for extent in [small, large] {
+            #expect(held.contains { $0.offset <= extent.offset && extent.offset + extent.capacity <= $0.offset + $0.byteCount })
+        }
+        try allocator.release(large)
+        let withdrawn = allocator.withdrawIdleSpans(of: .process(1))
+        #expect(!withdrawn.isEmpty && allocator.withdrawnSpans(of: .process(1)) == withdrawn.sorted { $0.offset < $1.offset })
+        let rest = allocator.spans(of: .process(1))
+        #expect(rest.reduce(0) { $0 + $1.byteCount } + withdrawn.reduce(0) { $0 + $1.byteCount } == held.reduce(0) { $0 + $1.byteCount })
+        for span in withdrawn { #expect(allocator.confirmUnmapped(span, tenant: .process(1))) }
+        #expect(allocator.withdrawnSpans(of: .process(1)).isEmpty)
+        #expect(allocator.spans(of: .process(1)) == rest)
+        #expect(allocator.spans(of: .process(2)).isEmpty, "nobody's")
+    }
+
     @Test("P8: a dead process's free pages serve others at once, its live extents when they are freed")
     func deadTenant() throws {
         let allocator = Self.make(megabytes: 1)
@@ -201,5 +226,7 @@ final class AllocatorUnderTest {
     func isLive(_ extent: Extent, tenant: Tenant) -> Bool { rules.isLive(extent, tenant: tenant) }
     func takeGrantedSpans(of tenant: Tenant) -> [PoolSpan] { rules.takeGrantedSpans(of: tenant) }
     func withdrawIdleSpans(of tenant: Tenant) -> [PoolSpan] { rules.withdrawIdleSpans(of: tenant) }
+    func spans(of tenant: Tenant) -> [PoolSpan] { rules.spans(of: tenant) }
+    func withdrawnSpans(of tenant: Tenant) -> [PoolSpan] { rules.withdrawnSpans(of: tenant) }
     func confirmUnmapped(_ span: PoolSpan, tenant: Tenant) -> Bool { rules.confirmUnmapped(span, tenant: tenant) }
 }

@@ -184,4 +184,21 @@ import Testing
         _ = try pair.pool.publish(try Key("key"), extent: extent, length: 200_000, version: Version(term: 1, sequence: 1))
         #expect(pair.read("key") == bytes)
     }
+
+    @Test("a span that a process hears of a second time keeps its bytes and its place; once unmapped it is gone")
+    func mappedTwice() throws {
+        let pair = try PoolPair()
+        let arena = try WriteArena(pool: pair.pool.storage.writableFile)
+        let extent = try pair.pool.allocate(200_000, tenant: .process(1))
+        for span in pair.pool.takeGrantedSpans(of: 1) { try arena.map(span) }
+        let first = try #require(arena.bytes(of: extent))
+        first.storeBytes(of: 42, toByteOffset: 100_000, as: UInt64.self)
+        for span in pair.pool.spans(of: 1) { try arena.map(span) }
+        let second = try #require(arena.bytes(of: extent))
+        #expect(second.baseAddress == first.baseAddress)
+        #expect(second.load(fromByteOffset: 100_000, as: UInt64.self) == 42)
+        try pair.pool.release(extent)
+        for span in pair.pool.withdrawIdleSpans(of: 1) { try arena.unmap(span) }
+        #expect(arena.bytes(of: extent) == nil)
+    }
 }

@@ -89,6 +89,17 @@ final class ProcessSession {
             if let self, let new, self.channel === new { self.disconnected() }
         }
         new.start()
+        tellOfSpans()
+    }
+
+    /// What an earlier connection carried may be lost: the pages that this process may map, and those that it shall unmap. Hearing of
+    /// one twice changes nothing.
+    private func tellOfSpans() {
+        guard mayWrite else { return }
+        let spans = pool.spans(of: number).map { LocalExtent(offset: $0.offset, capacity: $0.byteCount) }
+        if !spans.isEmpty { send(0, .granted(.init(spans: spans))) }
+        let withdrawn = pool.withdrawnSpans(of: number).map { LocalExtent(offset: $0.offset, capacity: $0.byteCount) }
+        if !withdrawn.isEmpty { send(0, .recall(withdrawn)) }
     }
 
     func dropConnection() { disconnect(RPCStatus(.unavailable, "the owner closes this connection; attach again")) }

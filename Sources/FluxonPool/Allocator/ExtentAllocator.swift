@@ -93,6 +93,30 @@ struct ExtentAllocator: Sendable {
     /// Spans that `tenant` got since the last call: its process maps them before it writes an extent in them.
     mutating func takeGrantedSpans(of tenant: Tenant) -> [PoolSpan] { granted.removeValue(forKey: tenant) ?? [] }
 
+    /// What `tenant`'s process may map for writing, whether it was told or not; not what it shall unmap. O(chunks).
+    func spans(of tenant: Tenant) -> [PoolSpan] {
+        guard let number = numbers[tenant] else { return [] }
+        var spans: [PoolSpan] = []
+        for chunk in runs.chunkTenants.indices where runs.chunkTenants[chunk] == number {
+            let start = chunk * runs.pagesPerChunk
+            guard !isWithdrawn(start, from: tenant) else { continue }
+            let span = PoolSpan(offset: offset(ofPage: start), byteCount: UInt64(runs.pagesPerChunk * pageBytes))
+            if let last = spans.last, last.offset + last.byteCount == span.offset {
+                spans[spans.count - 1] = PoolSpan(offset: last.offset, byteCount: last.byteCount + span.byteCount)
+            } else {
+                spans.append(span)
+            }
+        }
+        return spans
+    }
+
+    /// What `tenant`'s process was asked to unmap and did not confirm.
+    func withdrawnSpans(of tenant: Tenant) -> [PoolSpan] { (withdrawn[tenant] ?? []).sorted { $0.offset < $1.offset } }
+
+    private func isWithdrawn(_ page: Int, from tenant: Tenant) -> Bool {
+        withdrawn[tenant]?.contains { pages(of: $0).contains(page) } ?? false
+    }
+
     /// Takes `tenant`'s wholly free chunks out of use. Its process unmaps them and confirms, see `confirmUnmapped`.
     mutating func withdrawIdleSpans(of tenant: Tenant) -> [PoolSpan] {
         guard let number = numbers[tenant], tenant != .owner else { return [] }

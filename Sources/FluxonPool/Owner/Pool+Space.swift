@@ -145,6 +145,11 @@ extension Pool {
     /// Spans that the process's tenancy got since the last call. Tell the process before any extent in them.
     package func takeGrantedSpans(of process: UInt64) -> [PoolSpan] { allocator.takeGrantedSpans(of: .process(process)) }
 
+    /// What the process may map for writing and what it shall unmap: for one that comes back over another connection, for what the
+    /// old one carried may be lost.
+    package func spans(of process: UInt64) -> [PoolSpan] { allocator.spans(of: .process(process)) }
+    package func withdrawnSpans(of process: UInt64) -> [PoolSpan] { allocator.withdrawnSpans(of: .process(process)) }
+
     /// Takes a process's idle spans out of use; it unmaps them, then `confirmUnmapped` (F1).
     package func withdrawIdleSpans(of process: UInt64) -> [PoolSpan] { allocator.withdrawIdleSpans(of: .process(process)) }
 

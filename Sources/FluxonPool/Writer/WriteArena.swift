@@ -18,8 +18,10 @@ package final class WriteArena: @unchecked Sendable {
         do { mapping = try SharedMapping(reserving: try pool.byteCount()) } catch { throw .system("a write arena: \(error)") }
     }
 
-    /// Maps a granted span and touches its pages, so that the first put into it does not pay for them.
+    /// Maps a granted span and touches its pages, so that the first put into it does not pay for them. One that is mapped already
+    /// stays as it is: other threads write there.
     package func map(_ span: PoolSpan) throws(PoolError) {
+        guard !isMapped(from: span.offset, to: span.offset &+ span.byteCount) else { return }
         guard let range = range(span.offset, span.byteCount), range.lowerBound % 4096 == 0, range.count % 4096 == 0, !range.isEmpty else {
             throw .damaged("a granted span of \(span.byteCount) bytes at \(span.offset) is outside the pool")
         }
@@ -54,16 +56,20 @@ package final class WriteArena: @unchecked Sendable {
     /// Where to write an extent; nil when it does not lie in mapped spans. O(spans).
     package func bytes(of extent: Extent) -> UnsafeMutableRawBufferPointer? {
         guard let range = range(extent.offset, extent.capacity) else { return nil }
-        var position = extent.offset
-        let end = extent.offset + extent.capacity
+        guard isMapped(from: extent.offset, to: extent.offset + extent.capacity) else { return nil }
+        return UnsafeMutableRawBufferPointer(start: mapping.base + range.lowerBound, count: range.count)
+    }
+
+    /// O(spans).
+    private func isMapped(from start: UInt64, to end: UInt64) -> Bool {
         spans.withLock { spans in
+            var position = start
             // Adjacent spans may have been granted one by one; an extent may lie across them.
             while position < end, let span = spans.first(where: { $0.offset <= position && position < $0.offset + $0.byteCount }) {
                 position = span.offset + span.byteCount
             }
+            return position >= end
         }
-        guard position >= end else { return nil }
-        return UnsafeMutableRawBufferPointer(start: mapping.base + range.lowerBound, count: range.count)
     }
 
     private func range(_ offset: UInt64, _ byteCount: UInt64) -> Range<Int>? {
