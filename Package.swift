@@ -9,6 +9,11 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"), .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// Mistakes that tests plant, one at a time: compiled into debug builds and into `scripts/simulate`'s, never into a release.
+let isPlanting = Context.environment["FLUXON_PLANTING"] == "1"
+let planted: [SwiftSetting] =
+    settings + [isPlanting ? .define("FLUXON_PLANTING") : .define("FLUXON_PLANTING", .when(configuration: .debug))]
+
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
@@ -17,7 +22,7 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 func library(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
-    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: planted)
 }
 
 /// A role is a library, so that one test process can hold a whole cluster, and an executable of a few lines.
@@ -31,7 +36,7 @@ func role(_ name: String, executable: String, _ dependencies: [Target.Dependency
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: planted)
 }
 
 // What may import what is said here and nowhere else: a wrong arrow does not compile.
@@ -123,6 +128,7 @@ let testTargets: [Target] = [
     tests("FluxonMeasureTests", ["FluxonMeasure"]),
     // The checker of recorded histories, for the simulator and for real processes.
     .target(name: "FluxonLinearizability", path: "Tests/FluxonLinearizability", swiftSettings: settings),
+    tests("FluxonLinearizabilityTests", ["FluxonLinearizability"]),
     // Clients that write down what they saw: in the tests' own process, and as processes that can be killed.
     .target(
         name: "FluxonWorkload", dependencies: ["Fluxon", "FluxonLinearizability", "FluxonCore", "FluxonSystem"],
@@ -130,7 +136,15 @@ let testTargets: [Target] = [
     .executableTarget(
         name: "fluxon-chaos-client", dependencies: ["Fluxon", "FluxonWorkload"], path: "Tests/FluxonChaosClient",
         swiftSettings: settings),
-    tests("FluxonSimulationTests", ["FluxonLinearizability", "FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool", heap]),
+    // A cluster under virtual time: for the tests, and for as many seeds as one likes (scripts/simulate).
+    .target(
+        name: "FluxonSimulation",
+        dependencies: ["FluxonLinearizability", "FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool", "FluxonTransfer", heap],
+        path: "Tests/FluxonSimulation", swiftSettings: planted),
+    .executableTarget(
+        name: "fluxon-simulate", dependencies: ["FluxonSimulation", arguments], path: "Tests/FluxonSimulate", swiftSettings: planted),
+    tests(
+        "FluxonSimulationTests", ["FluxonSimulation", "FluxonLinearizability", "FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool"]),
     // Faults that need C, and a library that the tests preload into roles and clients to bend their clocks.
     .target(name: "CFluxonFaults", path: "Tests/CFluxonFaults"),
     .target(name: "FluxonFaultClock", dependencies: ["CFluxonFaults"], path: "Tests/FluxonFaultClock"),

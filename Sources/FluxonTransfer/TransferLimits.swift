@@ -24,6 +24,11 @@ package struct TransferLimits: Sendable, Hashable {
     /// A ticket that nobody redeemed is taken back after this. Default: 30 s.
     package var unusedTicket: Duration = .seconds(30)
 
+    #if FLUXON_PLANTING
+    /// nil outside of a test that plants it.
+    package var planted: PlantedTransferMistake?
+    #endif
+
     package init() {}
 
     /// The sizes of a chunk that the wire allows.

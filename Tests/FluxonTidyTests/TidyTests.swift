@@ -44,6 +44,12 @@ import Testing
     @Test("file names say what the file is")
     func names() { expectNone(SourceFile.swift.flatMap(TidyRules.fileNames)) }
 
+    @Test("mistakes that tests plant are compiled into no release")
+    func planting() throws {
+        expectNone(SourceFile.swift.filter { $0.path.hasPrefix("Sources/") }.flatMap(PlantingRules.leaks))
+        expectNone(PlantingRules.definitions(in: try #require(Self.manifest)))
+    }
+
     @Test("nothing unfinished, no path of one machine, no conflict left")
     func leftovers() { expectNone(SourceFile.all.flatMap(TidyRules.leftovers)) }
 }

@@ -12,7 +12,12 @@ extension RoutingTable {
         prepareNext(commit.key, now: now)
     }
 
-    private var mayPrepare: Bool { isOpen || planted == .openAtOnce }
+    private var mayPrepare: Bool {
+        #if FLUXON_PLANTING
+        if planted == .openAtOnce { return true }
+        #endif
+        return isOpen
+    }
 
     /// C3: takes the next commit whose condition can be judged, if the key is free and R8 holds.
     mutating func prepareNext(_ key: Key, now: BootInstant) {
@@ -74,7 +79,9 @@ extension RoutingTable {
         } else if self[holder].isOut(term: term), deadBy(awaited.barrier) < now {
             return
         }
-        guard planted != .completeBeforeConfirm else { return }
+        #if FLUXON_PLANTING
+        if planted == .completeBeforeConfirm { return }
+        #endif
         self[holder].awaited.append(awaited)
         operation.awaited.append(holder)
     }
@@ -132,7 +139,9 @@ extension RoutingTable {
         self[committer].operations[number]?.outcome = .committed(version)
         if observesOperations { note(.operationCompleted(operation.reference, operation.commit, version)) }
         sendDone(committer, number, publishes: true, now: now)
+        #if FLUXON_PLANTING
         if planted == .exposeEarly { answerLookups(key, now: now) }
+        #endif
         // A committer that is out already is not waited for.
         if self[committer].isOut(term: term) { expose(key, now: now) }
     }

@@ -142,7 +142,10 @@ extension RoutingTable {
         self[id].nextSession += 1
         var session = RoutingSession(number: number, connection: connection, backlogLimit: backlogLimit)
         // R6: neither a lost owner nor one that an earlier term bypassed is believed.
-        let isBelieved = self[id].hasReported || self[id].isTrusted || planted == .trustBypassed
+        var isBelieved = self[id].hasReported || self[id].isTrusted
+        #if FLUXON_PLANTING
+        if planted == .trustBypassed { isBelieved = true }
+        #endif
         session.welcome = LinkWelcome(
             owner: id, generation: self[id].generation, isResumed: false, received: 0,
             keepsNothing: self[id].desired.state == .lost || !isBelieved)

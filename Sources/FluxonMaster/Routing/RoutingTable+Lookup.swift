@@ -14,7 +14,7 @@ extension RoutingTable {
     /// Answers what can be answered; the rest stays until the key is free, known, or has a holder that can be reached.
     mutating func answerLookups(_ key: Key, now: BootInstant) {
         guard let activity = activities[key], !activity.lookups.isEmpty else { return }
-        guard activity.operation == nil || planted == .exposeEarly else { return }
+        guard activity.operation == nil || showsEarly else { return }
         activities[key]?.lookups = []
         var rest: [WaitingLookup] = []
         for waiting in activity.lookups where self[waiting.owner].session?.number == waiting.session {
@@ -23,6 +23,13 @@ extension RoutingTable {
         activities[key]?.lookups = rest
         if !rest.isEmpty { stalled.append(key) }
         tidy(key)
+    }
+
+    private var showsEarly: Bool {
+        #if FLUXON_PLANTING
+        if planted == .exposeEarly { return true }
+        #endif
+        return false
     }
 
     /// - Returns: False when nobody can say now.

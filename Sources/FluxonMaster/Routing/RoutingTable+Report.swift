@@ -82,8 +82,7 @@ extension RoutingTable {
     /// exposed: a master that dies before leaves the operation to be decided anew, over this version (decision 0017).
     private mutating func drop(_ id: OwnerID, _ entry: ReportEntry) {
         guard let running = activities[entry.key]?.operation, running.version != nil, running.replaced == entry.version,
-            planted != .dropReplaced,
-            running.reference.owner != id || entry.parkedBy != nil
+            keepsReplaced, running.reference.owner != id || entry.parkedBy != nil
         else {
             _ = sendInvalidation(id, entry.key, cause: nil)
             return
@@ -94,6 +93,13 @@ extension RoutingTable {
         } else if let number = sendInvalidation(id, entry.key, cause: running.reference), let session = self[id].session?.number {
             activities[entry.key]?.operation?.invalidated.append((owner: id, session: session, number: number))
         }
+    }
+
+    private var keepsReplaced: Bool {
+        #if FLUXON_PLANTING
+        if planted == .dropReplaced { return false }
+        #endif
+        return true
     }
 
     /// R3: a copy that comes back while an operation is prepared is invalidated in the new session before the operation completes.
@@ -148,7 +154,11 @@ extension RoutingTable {
     /// whose effect others have seen (decision 0017).
     mutating func returnIfProcessed(_ id: OwnerID) {
         guard self[id].desired.state != .in, let session = self[id].session, session.isActive else { return }
-        guard session.link.acknowledged >= session.returnsAfter || planted == .returnEarly else { return }
+        var isProcessed = session.link.acknowledged >= session.returnsAfter
+        #if FLUXON_PLANTING
+        if planted == .returnEarly { isProcessed = true }
+        #endif
+        guard isProcessed else { return }
         self[id].desired.state = .in
         write(id)
     }
@@ -187,7 +197,10 @@ extension RoutingTable {
             return true
         }
         // While it is not exposed the key is closed: nothing can have happened to the version.
-        let isExposed = activities[commit.key]?.operation?.reference != self[id].name(commit.operation) && planted != .replayUnexposed
+        var isExposed = activities[commit.key]?.operation?.reference != self[id].name(commit.operation)
+        #if FLUXON_PLANTING
+        if planted == .replayUnexposed { isExposed = false }
+        #endif
         var publishes = false
         if var record = records[commit.key], record.version == version {
             publishes = true

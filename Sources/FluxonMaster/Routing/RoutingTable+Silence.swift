@@ -47,7 +47,9 @@ extension RoutingTable {
         guard self[id].desired.state != .lost else { return }
         endSession(id, now: now)
         self[id].desired.state = .bypassed(term: term)
+        #if FLUXON_PLANTING
         if planted == .bypassWithoutRoster { self[id].entry = self[id].desired }
+        #endif
         write(id)
         goOnWithout(id, now: now)
     }

@@ -17,8 +17,10 @@ package struct RoutingTable: Sendable {
     package var authority: Authority
     /// Notes every completion and exposure; for checkers.
     package var observesOperations = false
-    /// A mistake that a test of the simulator plants; nil outside of such a test.
-    package var planted: PlantedRoutingBug?
+    #if FLUXON_PLANTING
+    /// nil outside of a test that plants it.
+    package var planted: PlantedRoutingMistake?
+    #endif
     package var backlogLimit = Limits.linkBacklogMessages
 
     /// By owner number, less one.
@@ -110,10 +112,18 @@ package struct RoutingTable: Sendable {
     ///
     /// - Parameter now: Read after the work of this turn.
     package mutating func flush(now: BootInstant) {
-        guard authority.mayAct(now: now) else { return }
+        guard mayAct(now: now) else { return }
         let list = dirty
         dirty = []
         for id in list { flush(id, now: now) }
+    }
+
+    /// G1: asked after the work, before anything leaves.
+    package func mayAct(now: BootInstant) -> Bool {
+        #if FLUXON_PLANTING
+        if planted == .actWithoutAuthority { return true }
+        #endif
+        return authority.mayAct(now: now)
     }
 
     private mutating func flush(_ id: OwnerID, now: BootInstant) {
@@ -183,24 +193,4 @@ package struct RoutingTable: Sendable {
     mutating func tidy(_ key: Key) {
         if let activity = activities[key], activity.isIdle { activities[key] = nil }
     }
-}
-
-/// Mistakes that a test plants to see that the simulator finds them.
-package enum PlantedRoutingBug: Hashable, Sendable {
-    /// Completes without waiting for confirmations.
-    case completeBeforeConfirm
-    /// Answers lookups before C5's acknowledgement.
-    case exposeEarly
-    /// Goes on without a silent owner without writing it to the roster (G2).
-    case bypassWithoutRoster
-    /// Believes an owner that an earlier term bypassed (R6).
-    case trustBypassed
-    /// Completes before everybody has reported (R8).
-    case openAtOnce
-    /// Writes `in` before the owner has processed its resync (R3).
-    case returnEarly
-    /// Does not say that a replayed outcome was exposed (decision 0017).
-    case replayUnexposed
-    /// A resync drops what a completed, unexposed operation replaced (decision 0017).
-    case dropReplaced
 }

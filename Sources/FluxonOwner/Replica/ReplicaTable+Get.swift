@@ -38,10 +38,12 @@ extension ReplicaTable {
 
     private mutating func joinOrLookUp(_ waiter: WaiterID, _ key: Key, now: BootInstant) {
         let state = state(of: key)
+        #if FLUXON_PLANTING
         if planted == .joinDetachedFetch, let last = state.detached.indices.last {
             state.detached[last].early.append(waiter)
             return
         }
+        #endif
         if var fetch = state.fetch {
             if fetch.stage == .resting {
                 fetch.early.append(waiter)

@@ -5,7 +5,9 @@ extension ReplicaTable {
     mutating func invalidate(_ invalidation: Invalidation) {
         let key = invalidation.key
         unconfirmed = invalidation.number
-        guard planted != .skipInvalidation else { return }
+        #if FLUXON_PLANTING
+        if planted == .skipInvalidation { return }
+        #endif
         if let state = keys[key] {
             detachFetch(state)
             state.commit?.isInvalidated = true

@@ -78,7 +78,10 @@ extension ReplicaTable {
     /// L2: invalidations sent before the grant are applied, for they came before it; then D rises.
     private mutating func granted(_ grant: LinkGrant, now: BootInstant) {
         guard link.received >= grant.barrier, report == nil else { return }
-        let start = planted == .deadlineFromArrival ? now : grant.sentAt
+        var start = grant.sentAt
+        #if FLUXON_PLANTING
+        if planted == .deadlineFromArrival { start = now }
+        #endif
         let granted = start.advanced(by: grant.length)
         if granted > deadline {
             if hasRetired {

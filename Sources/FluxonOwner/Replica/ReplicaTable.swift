@@ -15,8 +15,10 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
 
     package var store: Store
     package let configuration: ReplicaConfiguration
-    /// A mistake that a test of the simulator plants; nil outside of such a test.
-    package var planted: PlantedReplicaBug?
+    #if FLUXON_PLANTING
+    /// nil outside of a test that plants it.
+    package var planted: PlantedReplicaMistake?
+    #endif
 
     // The link.
     var link: LinkEndpoint<OwnerMessage>
@@ -162,18 +164,6 @@ package struct ReplicaConfiguration: Sendable {
         self.fenced = fenced
         self.timing = timing
     }
-}
-
-/// Mistakes that a test plants to see that the simulator finds them.
-package enum PlantedReplicaBug: Hashable, Sendable {
-    /// Confirms without retiring.
-    case skipInvalidation
-    /// Counts the lease from the grant's arrival instead of the heartbeat's sending.
-    case deadlineFromArrival
-    /// A get joins a detached fetch.
-    case joinDetachedFetch
-    /// Takes a `done` whether valid or not.
-    case takeWithoutValidity
 }
 
 struct ReplicaSession: Hashable, Sendable {

@@ -62,11 +62,18 @@ extension Pool {
         retired.removeAll { number in
             let isPinned = marks[Int(number)] == 2 && cfluxon_planted() != CFLUXON_PLANTED_PINNED_REUSED
             marks[Int(number)] = 0
-            guard !isPinned, held[number] == nil else { return false }
+            guard mayFree(number, isPinned: isPinned) else { return false }
             free(number)
             return true
         }
         return before - retired.count
+    }
+
+    private func mayFree(_ number: UInt32, isPinned: Bool) -> Bool {
+        #if FLUXON_PLANTING
+        if planted == .reusePinned { return held[number] == nil }
+        #endif
+        return !isPinned && held[number] == nil
     }
 
     /// R1 for a pool that ends: epoch + 1, D = 0, every entry RETIRED, full fence. No get succeeds after it.

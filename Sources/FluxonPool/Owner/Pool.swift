@@ -33,6 +33,12 @@ package final class Pool {
     var nextIndexGrowth = 0
     /// Whether an entry was retired since the last fence.
     var hasUnfencedRetirement = false
+    #if FLUXON_PLANTING
+    /// nil outside of a test that plants it.
+    package var planted: PlantedPoolMistake? {
+        didSet { allocator.planted = planted }
+    }
+    #endif
 
     /// Writes the superblock of a new pool.
     ///

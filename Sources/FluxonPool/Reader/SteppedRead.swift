@@ -22,6 +22,14 @@ package struct SteppedRead: ~Copyable {
     private var deadline: UInt64 = 0
     private var retries = 0
     private var outcome: LocalRead?
+    #if FLUXON_PLANTING
+    private var planted: PlantedReaderMistake?
+
+    package init(_ view: PoolView, _ key: Key, planted: PlantedReaderMistake?) {
+        self.init(view, key)
+        self.planted = planted
+    }
+    #endif
 
     package init(_ view: PoolView, _ key: Key, _ consistency: LocalConsistency = .current) {
         self.view = view
@@ -41,15 +49,15 @@ package struct SteppedRead: ~Copyable {
         case .look: look()
         case .pin:
             pin = view.pins.claim(EntryWord.pin(entry: number, generation: word.generation))
-            if pin == nil { end(.noPinWord) } else { next = .loadDeadline }
+            if pin == nil { end(.noPinWord) } else { next = successor(of: .pin) }
         case .loadDeadline:
             guard let deadline = view.loadDeadline(consistency) else { return end(.epochChanged) }
             self.deadline = deadline
-            next = .readClock
+            next = successor(of: .loadDeadline)
         case .readClock:
-            if now.nanoseconds < deadline { next = .lookAgain } else { end(.notCurrent) }
+            if now.nanoseconds < deadline { next = successor(of: .readClock) } else { end(.notCurrent) }
         case .lookAgain:
-            if view.lookAgain(at: number, word) { next = .readFields } else { startAgain() }
+            if view.lookAgain(at: number, word) { next = successor(of: .lookAgain) } else { startAgain() }
         case .readFields: readFields()
         case .done: break
         }
@@ -64,12 +72,26 @@ package struct SteppedRead: ~Copyable {
         }
     }
 
+    private func successor(of step: Step) -> Step {
+        #if FLUXON_PLANTING
+        if let step = planted?.successor(of: step) { return step }
+        #endif
+        return switch step {
+        case .look: .pin
+        case .pin: .loadDeadline
+        case .loadDeadline: .readClock
+        case .readClock: .lookAgain
+        case .lookAgain: .readFields
+        case .readFields, .done: .done
+        }
+    }
+
     private mutating func look() {
         while let candidate = search.next(in: view) {
             guard let seen = view.lookOnce(at: candidate, hash) else { continue }
             number = candidate
             word = seen
-            next = .pin
+            next = successor(of: .look)
             return
         }
         end(view.isAttached ? .miss : .epochChanged)

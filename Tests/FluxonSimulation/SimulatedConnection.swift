@@ -1,4 +1,5 @@
 import FluxonCore
+import FluxonLinearizability
 import FluxonMaster
 import FluxonOwner
 
@@ -12,8 +13,9 @@ final class SimulatedConnection {
     let masterLife: UInt64
     var isOpenAtOwner = true
     var isOpenAtMaster = true
-    /// Nothing passes before this time; then everything, in order.
-    var heldUntil: UInt64 = 0
+    /// Nothing passes before these times; then everything, in order.
+    var upHeldUntil: UInt64 = 0
+    var downHeldUntil: UInt64 = 0
     var lastUp: UInt64 = 0
     var lastDown: UInt64 = 0
 
@@ -51,14 +53,23 @@ extension Simulation {
         turn(host) { table, local in table.connected(now: local) }
     }
 
-    private func arrival(_ last: inout UInt64, _ connection: SimulatedConnection) -> UInt64 {
-        last = max(last + 1, max(connection.heldUntil, now) + networkDelay())
+    private func arrival(_ last: inout UInt64, _ heldUntil: UInt64) -> UInt64 {
+        last = max(last + 1, max(heldUntil, now) + networkDelay())
         return last - now
+    }
+
+    /// When a side learns that the connection is gone: behind everything that is under way, or before a part of it, which is lost.
+    private func end(_ last: inout UInt64, _ heldUntil: UInt64) -> UInt64 {
+        let behind = arrival(&last, heldUntil)
+        let first = max(heldUntil, now) - now
+        return random.oneIn(2) ? behind : random.range(min(first, behind)...behind) + 1
     }
 
     func sendUp(_ connection: SimulatedConnection, _ frame: OwnerFrame) {
         let bytes = frame.encoded()
-        deliver(to: connection.master, after: arrival(&connection.lastUp, connection)) { [unowned self] in
+        trace.mix(bytes)
+        trace.add(now, "\(connection.host.instance)", [40], "→ master-\(connection.master.number): \(story(frame))")
+        deliver(to: connection.master, after: arrival(&connection.lastUp, connection.upHeldUntil)) { [unowned self] in
             guard connection.isOpenAtMaster, connection.master.life == connection.masterLife else { return }
             guard connection.master.table != nil else { return closeAtMaster(connection) }
             guard let frame = try? OwnerFrame(decoding: bytes) else { return invariants.fail("codec: an owner's frame") }
@@ -66,11 +77,13 @@ extension Simulation {
         }
     }
 
-    func sendDown(_ id: ConnectionID, _ frame: MasterFrame, _ master: SimulatedMaster) {
+    func sendDown(_ id: ConnectionID, _ frame: MasterFrame, _ master: SimulatedMaster, _ exposedBefore: [Key: Version]) {
         guard let connection = connections[id.number], connection.isOpenAtMaster else { return }
-        checkExposure(frame)
+        checkExposure(frame, exposedBefore)
         let bytes = frame.encoded()
-        deliver(to: connection.host.owner, after: arrival(&connection.lastDown, connection)) { [unowned self] in
+        trace.mix(bytes)
+        trace.add(now, "master-\(master.number)", [41], "→ \(connection.host.instance): \(story(frame))")
+        deliver(to: connection.host.owner, after: arrival(&connection.lastDown, connection.downHeldUntil)) { [unowned self] in
             guard connection.isOpenAtOwner, connection.host.owner.life == connection.hostLife else { return }
             guard let frame = try? MasterFrame(decoding: bytes) else { return invariants.fail("codec: a master's frame") }
             if case .welcome(let welcome) = frame.control, welcome.keepsNothing { invariants.distrusted(connection.host) }
@@ -94,7 +107,7 @@ extension Simulation {
     /// Each side learns at its own time.
     func disconnect(_ connection: SimulatedConnection) {
         if connection.isOpenAtOwner {
-            deliver(to: connection.host.owner, after: max(arrival(&connection.lastDown, connection), 1)) { [unowned self] in
+            deliver(to: connection.host.owner, after: end(&connection.lastDown, connection.downHeldUntil)) { [unowned self] in
                 guard connection.isOpenAtOwner, connection.host.owner.life == connection.hostLife else { return }
                 connection.isOpenAtOwner = false
                 guard connection.host.connection === connection else { return }
@@ -104,7 +117,7 @@ extension Simulation {
             }
         }
         if connection.isOpenAtMaster {
-            deliver(to: connection.master, after: max(arrival(&connection.lastUp, connection), 1)) { [unowned self] in
+            deliver(to: connection.master, after: end(&connection.lastUp, connection.upHeldUntil)) { [unowned self] in
                 guard connection.isOpenAtMaster, connection.master.life == connection.masterLife else { return }
                 connection.isOpenAtMaster = false
                 connections[connection.number] = nil

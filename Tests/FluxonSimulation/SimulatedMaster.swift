@@ -1,4 +1,5 @@
 import FluxonCore
+import FluxonLinearizability
 import FluxonMaster
 
 /// A process that may become master. It campaigns while it is not one.
@@ -32,7 +33,7 @@ extension Simulation {
     }
 
     func stopBeingMaster(_ master: SimulatedMaster) {
-        trace.add(now, 1, UInt64(master.number), 0, "master \(master.number) deposed")
+        trace.add(now, "master-\(master.number)", [1], "is deposed")
         master.table = nil
         master.heldNotes = []
         master.wakeAt = .max
@@ -50,7 +51,7 @@ extension Simulation {
         schedule(after: there) { [unowned self] in
             guard now >= metadataAwayUntil else { return }
             let answer = call(&metadata, now)
-            guard master.life == life else { return }
+            guard master.life == life, now >= metadataAnswersLostUntil else { return }
             deliver(to: master, after: back) { body(answer) }
         }
     }
@@ -77,7 +78,7 @@ extension Simulation {
     private func elected(_ master: SimulatedMaster, term: UInt64, sent: BootInstant) {
         guard master.table == nil else { return }
         let electedAt = master.clock.read(at: now)
-        trace.add(now, 2, UInt64(master.number), term, "master \(master.number) elected, term \(term)")
+        trace.add(now, "master-\(master.number)", [2, term], "is elected, term \(term)")
         metadataCall(master) { store, _ in
             store.roster
         } _: { [unowned self] roster in
@@ -87,7 +88,9 @@ extension Simulation {
             var table = RoutingTable(
                 cluster: Self.cluster, authority: authority, electedAt: electedAt, timing: options.timing, roster: entries)
             table.observesOperations = true
-            table.planted = options.routingBug
+            #if FLUXON_PLANTING
+            if case .routing(let mistake) = options.planted { table.planted = mistake }
+            #endif
             master.table = table
             renew(master, term)
             turn(master) { _, _ in }
@@ -124,21 +127,25 @@ extension Simulation {
         let flushedAt = master.clock.read(at: now)
         table.flush(now: flushedAt)
         let effects = table.takeEffects()
-        let mayAct = table.authority.mayAct(now: flushedAt)
+        let mayAct = table.mayAct(now: flushedAt)
         master.table = table
-        for effect in effects {
-            switch effect {
-            case .send(let connection, let frame): sendDown(connection, frame, master)
-            case .close(let connection):
-                if let connection = connections[connection.number] { closeAtMaster(connection) }
-            case .writeRoster(let owner, let entry): writeRoster(master, table.term, owner, entry)
-            case .note(let note): master.heldNotes.append((now, note))
-            }
-        }
+        noteReports(to: master)
+        // What a turn sends was read from the table before what else it did.
+        let exposedBefore = invariants.exposed
         if mayAct {
             let notes = master.heldNotes
             master.heldNotes = []
             for held in notes { observe(held.note, at: held.at, master) }
+        }
+        for effect in effects {
+            switch effect {
+            case .send(let connection, let frame): sendDown(connection, frame, master, exposedBefore)
+            case .close(let connection):
+                if let connection = connections[connection.number] { closeAtMaster(connection) }
+            case .writeRoster(let owner, let entry): writeRoster(master, table.term, owner, entry)
+            case .note(let note):
+                if mayAct { observe(note, at: now, master) } else { master.heldNotes.append((now, note)) }
+            }
         }
         wake(master)
         checkInvariants()

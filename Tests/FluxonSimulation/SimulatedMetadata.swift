@@ -13,6 +13,10 @@ struct SimulatedMetadata {
     private(set) var revision: UInt64 = 0
     private(set) var leader: Leader?
     private(set) var roster: [InstanceKey: RosterEntry] = [:]
+    /// The roster as the master of each term knows it: what it found at its election, and what it wrote.
+    private(set) var rosterOfTerm: [UInt64: [InstanceKey: RosterEntry]] = [:]
+    /// Owners whose present generation began in a term.
+    private(set) var bornInTerm: [UInt64: Set<InstanceKey>] = [:]
     private var written: [InstanceKey: (term: UInt64, number: UInt64)] = [:]
 
     /// - Returns: The term, when there was no leader.
@@ -21,6 +25,7 @@ struct SimulatedMetadata {
         guard leader == nil else { return nil }
         revision += 1
         leader = Leader(master: master, term: revision, expiry: now + timeToLive)
+        rosterOfTerm[revision] = roster
         return revision
     }
 
@@ -40,7 +45,9 @@ struct SimulatedMetadata {
         if let last = written[owner], last >= (term, number) { return true }
         written[owner] = (term, number)
         revision += 1
+        if roster[owner]?.generation != entry.generation { bornInTerm[term, default: []].insert(owner) }
         roster[owner] = entry
+        rosterOfTerm[term, default: [:]][owner] = entry
         return true
     }
 

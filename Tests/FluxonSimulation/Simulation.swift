@@ -1,12 +1,20 @@
 import FluxonCore
+import FluxonLinearizability
 import FluxonMaster
 import FluxonOwner
+import struct FluxonTransfer.PathID
 import HeapModule
 
-/// A cluster under virtual time: owners with readers and clients, masters in succession, metadata, network, faults. One seed, one run.
+/// A cluster under virtual time: owners with their pools and processes, masters in succession, metadata, network, faults. One seed,
+/// one run.
 ///
 ///     events (time, order) ─▶ a turn of one node ─▶ its effects become events ─▶ invariants are checked ─▶ next
-final class Simulation {
+///
+/// The rules are the product's own: `RoutingTable`, `Authority` at the masters; `ReplicaTable`, `ProcessLedger`, `TicketTable`, `Pool`
+/// at the owners; `SteppedRead`, `WriteArena` in the processes; every message goes through its codec. Simulated are time, the network,
+/// etcd, and the actors that give the rules time.
+package final class Simulation {
+    let seed: UInt64
     let options: SimulationOptions
     var random: SeededRandom
     private(set) var now: UInt64 = 0
@@ -16,6 +24,8 @@ final class Simulation {
     var metadata = SimulatedMetadata()
     /// Real time until which the metadata store answers nobody.
     var metadataAwayUntil: UInt64 = 0
+    /// Until then it acts, but its answers are lost.
+    var metadataAnswersLostUntil: UInt64 = 0
     var hosts: [SimulatedHost] = []
     var clients: [SimulatedClient] = []
     var masters: [SimulatedMaster] = []
@@ -23,9 +33,14 @@ final class Simulation {
     var nextConnection: UInt64 = 1
     var keys: [Key] = []
     var nextValue: UInt64 = 1
+    var nextPath: UInt64 = 1
+    /// Between owners, as the sources know them.
+    var openPaths: Set<PathID> = []
+    var reports: Set<Report> = []
     var invariants = Invariants()
     var history = History()
-    var trace = SimulationTrace()
+    package internal(set) var trace = SimulationTrace()
+    private(set) var eventCount = 0
 
     struct Event: Comparable {
         let at: UInt64
@@ -36,14 +51,16 @@ final class Simulation {
         static func == (left: Event, right: Event) -> Bool { left.order == right.order }
     }
 
-    init(seed: UInt64, options: SimulationOptions) {
+    package init(seed: UInt64, options: SimulationOptions) {
+        self.seed = seed
         self.options = options
         random = SeededRandom(seed: seed)
         trace.isKept = options.keepsTrace
+        invariants.name = { String($0.description.prefix(5)) }
     }
 
     /// Runs under faults, then without, when everything must come back, then judges.
-    func run() -> [String] {
+    package func run() -> SimulationReport {
         build()
         let end = UInt64(options.seconds + (options.hasFaults ? Self.recoverySeconds + Self.healthySeconds : 0)) * Self.second
         var second: UInt64 = 0
@@ -53,13 +70,35 @@ final class Simulation {
             count = now / Self.second == second ? count + 1 : 0
             second = now / Self.second
             if count > options.eventsPerSecond { invariants.fail("liveness: more than \(count) events in second \(second)") }
+            eventCount += 1
             event.body()
         }
-        if invariants.violations.isEmpty, isHealthDue { checkHealth() }
-        checkHistories()
-        // Events hold the simulation and the simulation holds them.
+        if invariants.violations.isEmpty, isHealthDue {
+            checkHealth()
+            checkLeaks()
+        }
+        i11Linearizable()
+        defer { dissolve() }
+        return report()
+    }
+
+    /// Events, processes, sessions and owners hold each other, and pools hold memory.
+    private func dissolve() {
         events = []
-        return invariants.violations
+        for client in clients {
+            client.session = nil
+            client.call = nil
+        }
+        for host in hosts {
+            host.table = nil
+            host.gets = [:]
+            host.commits = [:]
+            host.sessions = []
+            host.everySession = []
+            host.stores = []
+            host.connection = nil
+        }
+        connections = [:]
     }
 
     /// Longer than any fault lasts, with an election, W₀ and a new generation behind it; then every call succeeds.
@@ -103,16 +142,27 @@ final class Simulation {
         }
     }
 
+    /// Of a key, for people.
+    func name(_ key: Key) -> String { invariants.name(key) }
+
     /// A choice in a list that is not empty.
     func pick<Element>(_ list: [Element]) -> Element { list[Int(random.below(UInt64(list.count)))] }
 
     private func build() {
-        keys = (0..<options.keys).compactMap { try? Key("key-\($0)") }
+        // The last key is too long to lie in its entry.
+        keys = (0..<options.keys).compactMap { number in
+            try? Key(number > 0 && number == options.keys - 1 ? "key-\(number)" + String(repeating: "…", count: 30) : "key-\(number)")
+        }
         for number in 0..<options.owners {
-            let host = SimulatedHost(number: number, clock: newClock())
+            guard let store = newPool(0) else { return }
+            let host = SimulatedHost(number: number, clock: newClock(), store: store)
             hosts.append(host)
             startOwner(host, fenced: Generation(0))
-            for client in 0..<options.clientsPerHost { startClient(host, client) }
+            for place in 0..<options.clientsPerHost {
+                let client = SimulatedClient(host: host, place: place)
+                clients.append(client)
+                startClient(client, after: random.range(1...500) * Self.millisecond)
+            }
         }
         for number in 0..<options.masters {
             let master = SimulatedMaster(number: number, clock: newClock())
@@ -130,67 +180,4 @@ final class Simulation {
     func newRate() -> UInt64 {
         random.oneIn(2) ? 1_000_000 : random.range(890_000...1_110_000)
     }
-}
-
-struct SimulationOptions {
-    var seconds = 60
-    var timing = {
-        var timing = ProtocolTiming()
-        timing.lostAfter = .seconds(12)
-        return timing
-    }()
-    var owners = 3
-    var masters = 2
-    var keys = 3
-    var clientsPerHost = 2
-    /// Mean pause of a client between operations, in milliseconds.
-    var thinkMilliseconds: UInt64 = 250
-    var hasFaults = true
-    /// A reader stops at two of so many steps.
-    var readerStops: UInt64 = 40
-    /// More in one virtual second is a timer that fires for nothing, again and again.
-    var eventsPerSecond = 20_000
-    /// Mean time between faults, in milliseconds.
-    var faultMilliseconds: UInt64 = 3_000
-    var keepsTrace = false
-    var replicaBug: PlantedReplicaBug?
-    var routingBug: PlantedRoutingBug?
-    var readerBug: PlantedReaderBug?
-}
-
-extension SimulationOptions {
-    /// What a seed stands for: how many owners, how often something goes wrong, how busy the clients are.
-    static func seeded(_ seed: UInt64) -> SimulationOptions {
-        var options = SimulationOptions()
-        options.owners = 2 + Int(seed % 3)
-        options.faultMilliseconds = [1_000, 2_500, 5_000, 9_000][Int(seed % 4)]
-        options.thinkMilliseconds = [20, 60, 200][Int(seed / 4 % 3)]
-        options.readerStops = seed % 5 == 0 ? 5 : 40
-        options.keys = 2 + Int(seed / 2 % 3)
-        return options
-    }
-}
-
-enum PlantedReaderBug: Hashable, Sendable {
-    /// D is checked after the last look at the entry (P4).
-    case deadlineLast
-}
-
-/// What happened, line by line; always digested, kept only when somebody wants to read it.
-struct SimulationTrace {
-    var isKept = false
-    private(set) var lines: [String] = []
-    private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325
-
-    mutating func add(_ time: UInt64, _ kind: UInt64, _ first: UInt64, _ second: UInt64, _ text: @autoclosure () -> String) {
-        for part in [time, kind, first, second] { digest = (digest ^ part) &* 0x100_0000_01B3 ^ (digest >> 29) }
-        if isKept { lines.append("\(Double(time) / 1e9) \(text())") }
-    }
-}
-
-/// One life of a process after another at one place.
-class SimulatedProcess {
-    var life: UInt64 = 0
-    var isAlive = false
-    var stoppedUntil: UInt64 = 0
 }

@@ -1,0 +1,42 @@
+#if FLUXON_PLANTING
+package import FluxonMaster
+package import FluxonOwner
+package import FluxonPool
+
+/// A mistake that the simulator must find: in a rule of the product, or in what the simulator does in the place of an actor.
+package enum PlantedMistake: Hashable, Sendable {
+    case replica(PlantedReplicaMistake)
+    case routing(PlantedRoutingMistake)
+    case pool(PlantedPoolMistake)
+    case reader(PlantedReaderMistake)
+    case process(PlantedProcessMistake)
+
+    package static let all: [PlantedMistake] =
+        PlantedReplicaMistake.allCases.map(Self.replica) + PlantedRoutingMistake.allCases.map(Self.routing)
+        + PlantedPoolMistake.allCases.map(Self.pool) + PlantedReaderMistake.allCases.map(Self.reader)
+        + PlantedProcessMistake.allCases.map(Self.process)
+
+    package var name: String {
+        switch self {
+        case .replica(let mistake): mistake.rawValue
+        case .routing(let mistake): mistake.rawValue
+        case .pool(let mistake): mistake.rawValue
+        case .reader(let mistake): mistake.rawValue
+        case .process(let mistake): mistake.rawValue
+        }
+    }
+
+    /// Whether its circumstances are so rare that a test on the rule shows it instead.
+    package var isTooRare: Bool { self == .replica(.takeWithoutValidity) }
+
+    var readerMistake: PlantedReaderMistake? {
+        if case .reader(let mistake) = self { mistake } else { nil }
+    }
+}
+
+/// Mistakes of the owner's side of a process, which the simulator has in the place of `ProcessSession`.
+package enum PlantedProcessMistake: String, CaseIterable, Sendable {
+    /// A closed connection is taken for the process's death: its arena passes on while it writes (P8, F1).
+    case closeIsDeath
+}
+#endif
