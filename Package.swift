@@ -10,9 +10,9 @@ let settings: [SwiftSetting] = [
 ]
 
 /// Mistakes that tests plant, one at a time: compiled into debug builds and into `scripts/simulate`'s, never into a release.
-let isPlanting = Context.environment["FLUXON_PLANTED"] == "1"
+let isPlanting = Context.environment["FLUXON_PLANTING"] == "1"
 let planted: [SwiftSetting] =
-    settings + [isPlanting ? .define("FLUXON_PLANTED") : .define("FLUXON_PLANTED", .when(configuration: .debug))]
+    settings + [isPlanting ? .define("FLUXON_PLANTING") : .define("FLUXON_PLANTING", .when(configuration: .debug))]
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")

@@ -1,4 +1,4 @@
-#if FLUXON_PLANTED
+#if FLUXON_PLANTING
 /// Mistakes that a test plants to see that they are found.
 package enum PlantedPoolMistake: String, CaseIterable, Sendable {
     /// A retired entry is freed although a pin names it (P5).

@@ -1,4 +1,4 @@
-#if FLUXON_PLANTED
+#if FLUXON_PLANTING
 /// Mistakes that a test plants to see that they are found.
 package enum PlantedTransferMistake: String, CaseIterable, Sendable {
     /// A chunk's checksum is not compared.

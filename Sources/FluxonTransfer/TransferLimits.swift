@@ -24,7 +24,7 @@ package struct TransferLimits: Sendable, Hashable {
     /// A ticket that nobody redeemed is taken back after this. Default: 30 s.
     package var unusedTicket: Duration = .seconds(30)
 
-    #if FLUXON_PLANTED
+    #if FLUXON_PLANTING
     /// nil outside of a test that plants it.
     package var planted: PlantedTransferMistake?
     #endif

@@ -44,7 +44,7 @@ package enum Linearizability {
 
     /// How many positions the search looks at: as many as operations, times what overlaps.
     package static func positionCount(in history: [HistoryOperation]) -> Int {
-        var search = LinearizabilitySearch(bounded(history), initial: nil, losses: [:])
+        var search = LinearizabilitySearch(bounded(history), initial: nil)
         _ = search.run()
         return search.positionCount
     }

@@ -31,8 +31,7 @@ struct LinearizabilitySearch {
         let value: UInt64?
     }
 
-    /// - Parameter losses: See `Linearizability.violation`.
-    init(_ history: [HistoryOperation], initial: UInt64?, losses: [UInt64: UInt64]) {
+    init(_ history: [HistoryOperation], initial: UInt64?, losses: [UInt64: UInt64] = [:]) {
         self.losses = losses
         let byCall = history.sorted { $0.start < $1.start }
         operations = byCall.filter { $0.end != nil } + byCall.filter { $0.end == nil }

@@ -102,7 +102,7 @@ import Glibc
     // MARK: Planted mistakes
 
     private func findPlanted(_ name: String) async throws -> Bool {
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         let mistakes = PlantedMistake.all.filter { name == "all" || $0.name == name }
         guard !mistakes.isEmpty else {
             throw ValidationError("no mistake is called \(name); there are: \(PlantedMistake.all.map(\.name).joined(separator: ", "))")
@@ -124,7 +124,7 @@ import Glibc
         }
         return isEachFound
         #else
-        throw ValidationError("this program was built without mistakes; scripts/simulate builds it with FLUXON_PLANTED=1")
+        throw ValidationError("this program was built without mistakes; scripts/simulate builds it with FLUXON_PLANTING=1")
         #endif
     }
 }

@@ -1,4 +1,4 @@
-#if FLUXON_PLANTED
+#if FLUXON_PLANTING
 package import FluxonMaster
 package import FluxonOwner
 package import FluxonPool

@@ -23,7 +23,7 @@ private final class HeldValue {
 // Reads: from shared memory in the steps of P3, else through the owner (P7).
 extension Simulation {
     func get(_ client: SimulatedClient, _ session: SimulatedSession, _ key: Key) {
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         let read = SteppedRead(session.view, key, planted: options.planted?.readerMistake)
         #else
         let read = SteppedRead(session.view, key)

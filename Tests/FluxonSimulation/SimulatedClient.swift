@@ -1,4 +1,5 @@
 import FluxonCore
+import FluxonLinearizability
 import FluxonOwner
 import FluxonPool
 
@@ -189,7 +190,7 @@ extension Simulation {
             guard host.owner.life == session.hostLife, !session.isOver else { return }
             turn(host) { table, _ in
                 disconnectAtOwner(session, host, &table)
-                #if FLUXON_PLANTED
+                #if FLUXON_PLANTING
                 if options.planted == .process(.closeIsDeath) { end(session, host, &table) }
                 #endif
             }

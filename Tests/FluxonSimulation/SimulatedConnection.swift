@@ -1,4 +1,5 @@
 import FluxonCore
+import FluxonLinearizability
 import FluxonMaster
 import FluxonOwner
 

@@ -1,4 +1,5 @@
 import FluxonCore
+import FluxonLinearizability
 
 /// What goes wrong, and how often.
 private enum Fault: CaseIterable {

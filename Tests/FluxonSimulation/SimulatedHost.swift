@@ -1,4 +1,5 @@
 import FluxonCore
+import FluxonLinearizability
 import FluxonMaster
 import FluxonOwner
 import FluxonPool
@@ -73,7 +74,7 @@ extension Simulation {
         configuration.reportPageEntries = 1
         configuration.reportWindowPages = 2
         var table = ReplicaTable(store: host.store, configuration: configuration)
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if case .replica(let mistake) = options.planted { table.planted = mistake }
         #endif
         host.table = consume table
@@ -83,7 +84,7 @@ extension Simulation {
     func newPool(_ number: Int) -> SimulatedPool? {
         do {
             let store = try SimulatedPool(number: number, capacityBytes: options.poolBytes)
-            #if FLUXON_PLANTED
+            #if FLUXON_PLANTING
             if case .pool(let mistake) = options.planted { store.pool.planted = mistake }
             #endif
             return store

@@ -1,4 +1,5 @@
 import FluxonCore
+import FluxonLinearizability
 import FluxonMaster
 
 /// A process that may become master. It campaigns while it is not one.
@@ -87,7 +88,7 @@ extension Simulation {
             var table = RoutingTable(
                 cluster: Self.cluster, authority: authority, electedAt: electedAt, timing: options.timing, roster: entries)
             table.observesOperations = true
-            #if FLUXON_PLANTED
+            #if FLUXON_PLANTING
             if case .routing(let mistake) = options.planted { table.planted = mistake }
             #endif
             master.table = table

@@ -1,4 +1,5 @@
 import FluxonCore
+import FluxonLinearizability
 import FluxonMaster
 import FluxonOwner
 import FluxonPool
@@ -126,7 +127,7 @@ extension Simulation {
     func revokeUnusedTickets(_ host: SimulatedHost, _ local: BootInstant) {
         guard host.tickets.count > 0, local.nanoseconds > 5 * Self.second else { return }
         let before = BootInstant(nanoseconds: local.nanoseconds - 5 * Self.second)
-        for extent in host.tickets.revokeAll(issuedBefore: before) { host.store.release(extent) }
+        for extent in host.tickets.revokeAll(issuedUntil: before) { host.store.release(extent) }
     }
 
     /// Redeems the ticket on a path of its own and reads in parts. The source lets go when the last byte left, or when the path is closed.

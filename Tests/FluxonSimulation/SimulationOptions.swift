@@ -26,7 +26,7 @@ package struct SimulationOptions: Sendable {
     /// Mean time between faults, in milliseconds.
     var faultMilliseconds: UInt64 = 3_000
     package var keepsTrace = false
-    #if FLUXON_PLANTED
+    #if FLUXON_PLANTING
     package var planted: PlantedMistake?
     #endif
 

@@ -72,8 +72,9 @@ extension Simulation {
 
     private func story(_ message: MasterMessage) -> String {
         switch message {
-        case .done(let operation, let outcome, let publishes):
-            return "commit \(operation) is \(story(outcome))\(publishes ? "" : ", not to be published")"
+        case .done(let operation, let outcome, let publishes, let isExposed):
+            let what = "\(publishes ? "" : ", not to be published")\(isExposed ? ", seen by others" : "")"
+            return "commit \(operation) is \(story(outcome))\(what)"
         case .invalidate(let invalidation):
             return "invalidation \(invalidation.number): \(name(invalidation.key)) for \(invalidation.cause.map(story) ?? "good")"
         case .settled(let numbers): return "invalidations \(numbers) are settled"

@@ -1,8 +1,10 @@
-/// Mistakes that tests plant are compiled only where `FLUXON_PLANTED` is defined: a release has none.
+/// Mistakes that tests plant are compiled only where `FLUXON_PLANTING` is defined: a release has none.
 enum PlantingRules {
-    static let flag = "FLUXON_PLANTED"
+    static let flag = "FLUXON_PLANTING"
+    /// Of the mistakes in the C parts, which are the constant "none" without it and are planted by builds of scripts/sanitize.
+    static let memoryFlag = "FLUXON_PLANTED"
 
-    /// Lines of a product's source that mention planting outside of `#if FLUXON_PLANTED` … `#endif`.
+    /// Lines of a product's source that mention planting outside of `#if FLUXON_PLANTING` … `#endif`.
     static func leaks(in file: SourceFile) -> [String] {
         var problems: [String] = []
         // One per open `#if`: whether what follows is compiled for planting alone.
@@ -10,12 +12,12 @@ enum PlantingRules {
         for (index, line) in file.code.enumerated() {
             let text = line.trimmingSpaces
             if text.hasPrefix("#if") {
-                open.append(text == "#if \(flag)")
+                open.append(text == "#if \(flag)" || text == "#if \(memoryFlag)")
             } else if text.hasPrefix("#else") || text.hasPrefix("#elseif") {
                 if !open.isEmpty { open[open.count - 1] = false }
             } else if text.hasPrefix("#endif") {
                 _ = open.popLast()
-            } else if !open.contains(true), line.lowercased().has("planted") {
+            } else if !open.contains(true), line.lowercased().replacing("cfluxon_planted", with: "").has("planted") {
                 problems.append("\(file.path):\(index + 1): a planted mistake outside of #if \(flag)")
             }
         }

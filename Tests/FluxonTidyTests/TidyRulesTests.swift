@@ -60,15 +60,15 @@ import Testing
 
     @Test("a planted mistake outside of its condition, or a condition that a release meets, is found")
     func planting() {
-        let inside = "#if FLUXON_PLANTED\n    var planted: Int?\n#endif\n"
+        let inside = "#if FLUXON_PLANTING\n    var planted: Int?\n#endif\n"
         #expect(PlantingRules.leaks(in: Self.file(inside)) == [])
         #expect(PlantingRules.leaks(in: Self.file(inside + "let a = planted\n")).count == 1)
-        #expect(PlantingRules.leaks(in: Self.file("#if FLUXON_PLANTED\n#else\n    var planted: Int?\n#endif\n")).count == 1)
+        #expect(PlantingRules.leaks(in: Self.file("#if FLUXON_PLANTING\n#else\n    var planted: Int?\n#endif\n")).count == 1)
         #expect(PlantingRules.leaks(in: Self.file("#if DEBUG\n    var planted: Int?\n#endif\n")).count == 1)
-        let line = "isPlanting ? .define(\"FLUXON_PLANTED\") : .define(\"FLUXON_PLANTED\", .when(configuration: .debug))"
+        let line = "isPlanting ? .define(\"FLUXON_PLANTING\") : .define(\"FLUXON_PLANTING\", .when(configuration: .debug))"
         #expect(PlantingRules.definitions(in: Self.file(line)) == [])
         #expect(PlantingRules.definitions(in: Self.file(line + "\n" + line)).count == 1)
-        #expect(PlantingRules.definitions(in: Self.file(".define(\"FLUXON_PLANTED\")")).count == 1)
+        #expect(PlantingRules.definitions(in: Self.file(".define(\"FLUXON_PLANTING\")")).count == 1)
         #expect(PlantingRules.definitions(in: Self.file("")).count == 1)
     }
 }

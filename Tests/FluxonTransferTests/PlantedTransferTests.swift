@@ -1,4 +1,4 @@
-#if FLUXON_PLANTED
+#if FLUXON_PLANTING
 import FluxonTransfer
 import Testing
 

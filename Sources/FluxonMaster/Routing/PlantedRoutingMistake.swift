@@ -1,4 +1,4 @@
-#if FLUXON_PLANTED
+#if FLUXON_PLANTING
 /// Mistakes that a test plants to see that the simulator finds them.
 package enum PlantedRoutingMistake: String, CaseIterable, Sendable {
     /// Completes without waiting for confirmations.

@@ -13,7 +13,7 @@ extension RoutingTable {
     }
 
     private var mayPrepare: Bool {
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .openAtOnce { return true }
         #endif
         return isOpen
@@ -79,7 +79,7 @@ extension RoutingTable {
         } else if self[holder].isOut(term: term), deadBy(awaited.barrier) < now {
             return
         }
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .completeBeforeConfirm { return }
         #endif
         self[holder].awaited.append(awaited)
@@ -139,7 +139,7 @@ extension RoutingTable {
         self[committer].operations[number]?.outcome = .committed(version)
         if observesOperations { note(.operationCompleted(operation.reference, operation.commit, version)) }
         sendDone(committer, number, publishes: true, now: now)
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .exposeEarly { answerLookups(key, now: now) }
         #endif
         // A committer that is out already is not waited for.

@@ -143,7 +143,7 @@ extension RoutingTable {
         var session = RoutingSession(number: number, connection: connection, backlogLimit: backlogLimit)
         // R6: neither a lost owner nor one that an earlier term bypassed is believed.
         var isBelieved = self[id].hasReported || self[id].isTrusted
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .trustBypassed { isBelieved = true }
         #endif
         session.welcome = LinkWelcome(

@@ -26,7 +26,7 @@ extension RoutingTable {
     }
 
     private var showsEarly: Bool {
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .exposeEarly { return true }
         #endif
         return false

@@ -81,8 +81,8 @@ extension RoutingTable {
     /// The copy is not current, or nobody can tell that it is. What a completed operation replaced stays parked until that one is
     /// exposed: a master that dies before leaves the operation to be decided anew, over this version (decision 0017).
     private mutating func drop(_ id: OwnerID, _ entry: ReportEntry) {
-        guard let running = activities[entry.key]?.operation, mayComeBack(entry, running),
-            running.reference.owner != id || entry.parkedBy != nil
+        guard let running = activities[entry.key]?.operation, running.version != nil, running.replaced == entry.version,
+            keepsReplaced, running.reference.owner != id || entry.parkedBy != nil
         else {
             _ = sendInvalidation(id, entry.key, cause: nil)
             return
@@ -95,12 +95,11 @@ extension RoutingTable {
         }
     }
 
-    /// Whether the next master may decide the operation anew, over this copy.
-    private func mayComeBack(_ entry: ReportEntry, _ running: RunningOperation) -> Bool {
-        #if FLUXON_PLANTED
+    private var keepsReplaced: Bool {
+        #if FLUXON_PLANTING
         if planted == .dropReplaced { return false }
         #endif
-        return running.version != nil && running.replaced == entry.version
+        return true
     }
 
     /// R3: a copy that comes back while an operation is prepared is invalidated in the new session before the operation completes.
@@ -155,7 +154,11 @@ extension RoutingTable {
     /// whose effect others have seen (decision 0017).
     mutating func returnIfProcessed(_ id: OwnerID) {
         guard self[id].desired.state != .in, let session = self[id].session, session.isActive else { return }
-        guard hasProcessedResync(session) else { return }
+        var isProcessed = session.link.acknowledged >= session.returnsAfter
+        #if FLUXON_PLANTING
+        if planted == .returnEarly { isProcessed = true }
+        #endif
+        guard isProcessed else { return }
         self[id].desired.state = .in
         write(id)
     }
@@ -208,7 +211,11 @@ extension RoutingTable {
             if operation.outcome != nil { sendDone(id, commit.operation, publishes: false, isExposed: true, now: now) }
             return true
         }
-        let isExposed = isExposed(commit.key, self[id].name(commit.operation))
+        // While it is not exposed the key is closed: nothing can have happened to the version.
+        var isExposed = activities[commit.key]?.operation?.reference != self[id].name(commit.operation)
+        #if FLUXON_PLANTING
+        if planted == .replayUnexposed { isExposed = false }
+        #endif
         var publishes = false
         if var record = records[commit.key], record.version == version {
             publishes = true

@@ -47,7 +47,7 @@ extension RoutingTable {
         guard self[id].desired.state != .lost else { return }
         endSession(id, now: now)
         self[id].desired.state = .bypassed(term: term)
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .bypassWithoutRoster { self[id].entry = self[id].desired }
         #endif
         write(id)

@@ -17,7 +17,7 @@ package struct RoutingTable: Sendable {
     package var authority: Authority
     /// Notes every completion and exposure; for checkers.
     package var observesOperations = false
-    #if FLUXON_PLANTED
+    #if FLUXON_PLANTING
     /// nil outside of a test that plants it.
     package var planted: PlantedRoutingMistake?
     #endif
@@ -120,7 +120,7 @@ package struct RoutingTable: Sendable {
 
     /// G1: asked after the work, before anything leaves.
     package func mayAct(now: BootInstant) -> Bool {
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .actWithoutAuthority { return true }
         #endif
         return authority.mayAct(now: now)

@@ -71,7 +71,7 @@ extension ReplicaTable {
     }
 
     private func mayTake(now: BootInstant) -> Bool {
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .takeWithoutValidity { return true }
         #endif
         return isValid(now: now)

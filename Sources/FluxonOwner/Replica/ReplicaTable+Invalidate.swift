@@ -5,7 +5,7 @@ extension ReplicaTable {
     mutating func invalidate(_ invalidation: Invalidation) {
         let key = invalidation.key
         unconfirmed = invalidation.number
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .skipInvalidation { return }
         #endif
         if let state = keys[key] {

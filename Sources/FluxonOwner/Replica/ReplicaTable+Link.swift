@@ -79,7 +79,7 @@ extension ReplicaTable {
     private mutating func granted(_ grant: LinkGrant, now: BootInstant) {
         guard link.received >= grant.barrier, report == nil else { return }
         var start = grant.sentAt
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .deadlineFromArrival { start = now }
         #endif
         let granted = start.advanced(by: grant.length)

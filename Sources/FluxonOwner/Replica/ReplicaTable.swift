@@ -15,7 +15,7 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
 
     package var store: Store
     package let configuration: ReplicaConfiguration
-    #if FLUXON_PLANTED
+    #if FLUXON_PLANTING
     /// nil outside of a test that plants it.
     package var planted: PlantedReplicaMistake?
     #endif

@@ -19,7 +19,7 @@ struct ExtentAllocator: Sendable {
     private var withdrawn: [Tenant: Set<PoolSpan>] = [:]
     private(set) var liveExtents = 0
     private(set) var liveBytes = 0
-    #if FLUXON_PLANTED
+    #if FLUXON_PLANTING
     var planted: PlantedPoolMistake?
     #endif
 
@@ -131,7 +131,7 @@ struct ExtentAllocator: Sendable {
             spans.append(PoolSpan(offset: offset(ofPage: part.lowerBound), byteCount: UInt64(part.count * pageBytes)))
         }
         withdrawn[tenant, default: []].formUnion(spans)
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .reuseBeforeUnmap { for span in spans { _ = confirmUnmapped(span, tenant: tenant) } }
         #endif
         return spans

@@ -70,7 +70,7 @@ extension Pool {
     }
 
     private func mayFree(_ number: UInt32, isPinned: Bool) -> Bool {
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .reusePinned { return held[number] == nil }
         #endif
         return !isPinned && held[number] == nil

@@ -33,7 +33,7 @@ package final class Pool {
     var nextIndexGrowth = 0
     /// Whether an entry was retired since the last fence.
     var hasUnfencedRetirement = false
-    #if FLUXON_PLANTED
+    #if FLUXON_PLANTING
     /// nil outside of a test that plants it.
     package var planted: PlantedPoolMistake? {
         didSet { allocator.planted = planted }

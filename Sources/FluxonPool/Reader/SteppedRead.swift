@@ -22,7 +22,7 @@ package struct SteppedRead: ~Copyable {
     private var deadline: UInt64 = 0
     private var retries = 0
     private var outcome: LocalRead?
-    #if FLUXON_PLANTED
+    #if FLUXON_PLANTING
     private var planted: PlantedReaderMistake?
 
     package init(_ view: PoolView, _ key: Key, planted: PlantedReaderMistake?) {
@@ -73,7 +73,7 @@ package struct SteppedRead: ~Copyable {
     }
 
     private func successor(of step: Step) -> Step {
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if let step = planted?.successor(of: step) { return step }
         #endif
         return switch step {

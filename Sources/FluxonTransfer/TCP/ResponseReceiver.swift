@@ -23,7 +23,7 @@ struct ResponseReceiver {
     private let chunksPerCall: Int
     private let control: ControlBytes
     private var slices: [UnsafeMutableRawBufferPointer] = []
-    #if FLUXON_PLANTED
+    #if FLUXON_PLANTING
     var planted: PlantedTransferMistake?
     #endif
 
@@ -104,7 +104,7 @@ struct ResponseReceiver {
     }
 
     private func isRight(_ expected: UInt32) -> Bool {
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         if planted == .acceptAnyChecksum { return true }
         #endif
         return expected == checksum

@@ -82,7 +82,7 @@ final class TCPConnection {
             ticket: read.order.ticket, version: read.order.version, range: read.order.range, chunkBytes: transport.limits.chunkBytes)
         output += request.encoded()
         receiver = ResponseReceiver(length: read.byteCount, chunkBytes: transport.limits.chunkBytes, destination: read.order.destination)
-        #if FLUXON_PLANTED
+        #if FLUXON_PLANTING
         receiver?.planted = transport.limits.planted
         #endif
         lastProgress = transport.loop.now

@@ -57,7 +57,7 @@ import Testing
         #expect(table.store.find(key) == copy(10, 1))
     }
 
-    #if FLUXON_PLANTED
+    #if FLUXON_PLANTING
     @Test("the planted mistake takes a done after the lease: the simulator meets that too rarely")
     func plantedDoneWithoutValidity() {
         put(1, extent: 10)
