@@ -2,7 +2,7 @@
 enum PlantingRules {
     static let flag = "FLUXON_PLANTING"
     /// Of the mistakes in the C parts, which are the constant "none" without it and are planted by builds of scripts/sanitize.
-    static let memoryFlag = "FLUXON_PLANTED"
+    static let memoryFlag = "FLUXON_PLANTED_PINS"
 
     /// Lines of a product's source that mention planting outside of `#if FLUXON_PLANTING` … `#endif`.
     static func leaks(in file: SourceFile) -> [String] {

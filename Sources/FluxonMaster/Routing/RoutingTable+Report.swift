@@ -163,13 +163,6 @@ extension RoutingTable {
         write(id)
     }
 
-    private func hasProcessedResync(_ session: RoutingSession) -> Bool {
-        #if FLUXON_PLANTED
-        if planted == .returnEarly { return true }
-        #endif
-        return session.link.acknowledged >= session.returnsAfter
-    }
-
     /// R3: what the table lists at this owner and the owner did not name is gone. The bytes of a commit that it still has to take are
     /// there without being named.
     private mutating func removeUnreported(_ id: OwnerID, now: BootInstant) {
@@ -196,14 +189,6 @@ extension RoutingTable {
 
     /// R3: a stored outcome is told again; the version is published only if it is still the key's.
     ///
-    /// While a completed operation is not exposed the key is closed: nothing can have happened to the version.
-    private func isExposed(_ key: Key, _ reference: OperationReference) -> Bool {
-        #if FLUXON_PLANTED
-        if planted == .replayUnexposed { return false }
-        #endif
-        return activities[key]?.operation?.reference != reference
-    }
-
     /// - Returns: False for an operation that was never decided.
     private mutating func replay(_ id: OwnerID, _ commit: LinkCommit, now: BootInstant) -> Bool {
         guard let operation = self[id].operations[commit.operation] else { return false }
