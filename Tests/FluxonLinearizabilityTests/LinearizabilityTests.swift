@@ -147,6 +147,7 @@ import Testing
         }
         history.append(Self.operation(.read(999), 20_000, 20_001))
         #expect(Linearizability.violation(in: history, losses: losses) != nil)
+    }
 
     /// Histories of up to seven operations on few values, half of them of unknown outcome, all kinds of actions.
     @Test("small histories of every kind: the verdict is that of trying every order", arguments: 0..<8 as Range<UInt64>)
