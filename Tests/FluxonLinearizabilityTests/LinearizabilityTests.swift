@@ -212,6 +212,70 @@ import Testing
             }
         }
     }
+
+    /// Histories of up to seven operations on few values, half of them of unknown outcome, all kinds of actions.
+    @Test("small histories of every kind: the verdict is that of trying every order", arguments: 0..<8 as Range<UInt64>)
+    func exhaustive(seed: UInt64) {
+        var random = SeededRandom(seed: seed + 1)
+        var verdicts = [true: 0, false: 0]
+        for _ in 0..<1_500 {
+            var next: UInt64 = 1
+            let history = (0..<random.range(2...7)).map { _ in
+                let start = random.below(12)
+                let action = Self.action(&next, &random)
+                return Self.operation(action, start, random.oneIn(3) ? nil : start + random.below(8))
+            }
+            let expected = ExhaustiveCheck.isLinearizable(history)
+            verdicts[expected, default: 0] += 1
+            #expect((Linearizability.violation(in: history) == nil) == expected, "seed \(seed): \(history)")
+        }
+        #expect(verdicts.values.allSatisfy { $0 > 50 }, "\(verdicts): both verdicts must occur")
+    }
+
+    private static func action(_ next: inout UInt64, _ random: inout SeededRandom) -> HistoryOperation.Action {
+        let known = next > 1 ? random.range(1...next - 1) : 1
+        func new() -> UInt64 {
+            defer { next += 1 }
+            return next
+        }
+        return switch random.below(9) {
+        case 0, 1, 2: .read(random.oneIn(3) ? nil : known)
+        case 3, 4: .write(new())
+        case 5: .remove
+        case 6: .replace(expected: random.oneIn(2) ? nil : known, with: new())
+        case 7: .replacePresent(with: new())
+        default: .removeExpected(known)
+        }
+    }
+
+    @Test("the search looks at few positions for each operation, however long the history")
+    func longHistories() {
+        let short = Self.clientsHistory(operations: 500)
+        let long = Self.clientsHistory(operations: 5_000)
+        #expect(Linearizability.violation(in: long) == nil)
+        let perOperation = Linearizability.positionCount(in: long) / long.count
+        #expect(perOperation <= 2 * max(1, Linearizability.positionCount(in: short) / short.count))
+        #expect(perOperation < 40)
+    }
+
+    /// Eight clients on one register: overlapping calls, a tenth of the writes and removes of unknown outcome.
+    private static func clientsHistory(operations: Int) -> [HistoryOperation] {
+        var random = SeededRandom(seed: 5)
+        var value: UInt64?
+        return (1...operations).map { number in
+            let time = UInt64(number) * 10 + 100
+            let (start, end) = (time - random.below(80), time + random.below(80))
+            switch random.below(4) {
+            case 0:
+                value = UInt64(number)
+                return operation(.write(UInt64(number)), start, random.oneIn(10) ? nil : end)
+            case 1 where random.oneIn(4):
+                value = nil
+                return operation(.remove, start, random.oneIn(10) ? nil : end)
+            default: return operation(.read(value), start, end)
+            }
+        }
+    }
 }
 
 extension HistoryOperation: Equatable {

@@ -120,6 +120,7 @@ import Glibc
             }
             let text = finding.map { "found by seed \($0.seed): \($0.violations.first?.firstLine ?? "")" } ?? "not found"
             print("\(mistake.name): \(text)")
+            fflush(nil)
             isEachFound = isEachFound && (finding != nil || mistake.isTooRare)
         }
         return isEachFound

@@ -24,7 +24,9 @@ import Testing
 
     private static let finders: [String: [String]] = [
         "skipInvalidation": ["I5", "I2", "I6"], "completeBeforeConfirm": ["I5", "I2"], "exposeEarly": ["I8"],
-        "deadlineFromArrival": ["I2", "I5", "I11"], "joinDetachedFetch": ["I11"], "takeWithoutValidity": [],
+        "deadlineFromArrival": ["I2", "I5", "I11"], "joinDetachedFetch": ["I11"], "takeWithoutValidity": [], "returnEarly": [],
+        "replayUnexposed": [],
+        "dropReplaced": [],
         "bypassWithoutRoster": ["I7", "I9", "I11", "I2", "anomaly"], "trustBypassed": ["I9", "I11", "I2", "anomaly"],
         "actWithoutAuthority": ["I7", "I9", "I5", "I2", "I1", "I11"], "openAtOnce": ["I7"],
         "reusePinned": ["I4"], "reuseBeforeUnmap": ["I10", "I4"], "closeIsDeath": ["I10", "I4"],
