@@ -35,6 +35,8 @@ void cfluxon_copy_streaming(void *destination, const void *source, size_t count)
 #endif
 
 #if defined(FLUXON_PLANTED_PINS)
+#include <time.h>
+
 static int planted;
 static _Thread_local uint64_t *kept_word;
 static _Thread_local uint64_t kept_value;
@@ -42,6 +44,13 @@ static _Thread_local uint64_t kept_value;
 void cfluxon_keep_store(void *word, uint64_t value) {
     kept_word = word;
     kept_value = value;
+}
+
+void cfluxon_stumble(void) {
+    static _Thread_local unsigned turn;
+    if (++turn % 61 == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
 }
 
 void cfluxon_show_stores(void) {

@@ -117,14 +117,18 @@ void cfluxon_plant(int mistake);
 // This thread's store buffer.
 void cfluxon_keep_store(void *word, uint64_t value);
 void cfluxon_show_stores(void);
+// Stops this thread now and then, as it may stop anywhere, so that what a mistake lets in has the time to come.
+void cfluxon_stumble(void);
 #else
 static inline int cfluxon_planted(void) { return 0; }
 static inline void cfluxon_keep_store(void *word, uint64_t value) { (void)word, (void)value; }
 static inline void cfluxon_show_stores(void) {}
+static inline void cfluxon_stumble(void) {}
 #endif
 
 // P3 step 2: claims a free pin word; when it returns true, no later load is done before the pin is visible to every processor.
 static inline bool cfluxon_pin_claim(void *word, uint64_t pin) {
+    cfluxon_stumble();
     if (cfluxon_planted() == CFLUXON_PLANTED_UNFENCED_PIN) {
         if (__atomic_load_n((uint64_t *)word, __ATOMIC_RELAXED) != 0) {
             return false;
@@ -147,6 +151,7 @@ static inline bool cfluxon_pin_claim(void *word, uint64_t pin) {
 // P3 step 4, L2: whether the word is still what it was; what is read afterwards is read after this look.
 static inline bool cfluxon_is_unchanged(const void *word, uint64_t expected) {
     bool is_unchanged = cfluxon_load_acquire(word) == expected;
+    cfluxon_stumble();
     cfluxon_show_stores();
     return is_unchanged || cfluxon_planted() == CFLUXON_PLANTED_NO_SECOND_LOOK;
 }
