@@ -19,6 +19,8 @@ struct RoutingOwner: Sendable {
     var isTrusted: Bool
     /// To this term; also true for a generation that began in it.
     var hasReported: Bool
+    /// Its session ended before all that it had reported was decided (R9): the phases wait for another report.
+    var mustReportAgain = false
     var session: RoutingSession?
     var nextSession: UInt64 = 1
     /// A connection that waits for the roster before it gets its welcome.
@@ -39,6 +41,8 @@ struct RoutingOwner: Sendable {
 
     var generation: Generation { desired.generation }
     var isWritten: Bool { entry == desired }
+    /// This term knows what the owner has (R7, R8).
+    var isKnown: Bool { hasReported && !mustReportAgain }
 
     /// G2 or R4 is done: this owner has no rights until it is back in the roster.
     func isOut(term: UInt64) -> Bool {

@@ -73,11 +73,12 @@ extension RoutingTable {
     mutating func dropUnadoptedClaims(for operation: inout RunningOperation) {
         let key = operation.commit.key
         guard let list = claims.removeValue(forKey: key) else { return }
-        for claim in list where self[claim.owner].session?.number == claim.session {
+        for claim in list {
             if let record = records[key], holderLists.contains(claim.owner, in: record.holders) { continue }
-            guard let number = sendInvalidation(claim.owner, key, cause: nil), claim.owner != operation.reference.owner else { continue }
+            let number = sendInvalidation(claim.owner, key, cause: nil)
+            guard claim.owner != operation.reference.owner else { continue }
             var awaited = AwaitedConfirmation(key: key, cause: operation.reference, isDrop: true)
-            awaited.sent = (session: claim.session, number: number)
+            if let number, let session = self[claim.owner].session?.number { awaited.sent = (session: session, number: number) }
             awaited.barrier = self[claim.owner].lease.lastGrant
             self[claim.owner].awaited.append(awaited)
             operation.awaited.append(claim.owner)

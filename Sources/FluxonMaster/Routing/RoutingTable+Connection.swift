@@ -183,6 +183,9 @@ extension RoutingTable {
     mutating func endSession(_ id: OwnerID, now: BootInstant) {
         guard let session = self[id].session else { return }
         self[id].session = nil
+        if !isComplete, claims.values.contains(where: { $0.contains { $0.owner == id && $0.session == session.number } }) {
+            self[id].mustReportAgain = true
+        }
         self[id].seen = []
         self[id].pending = []
         if let connection = session.connection {

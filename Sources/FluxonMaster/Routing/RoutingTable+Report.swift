@@ -131,6 +131,7 @@ extension RoutingTable {
         }
         if self[id].hasReported { removeUnreported(id, now: now) }
         self[id].hasReported = true
+        self[id].mustReportAgain = false
         self[id].isTrusted = true
         self[id].seen = []
         self[id].pending = []

@@ -58,7 +58,7 @@ extension RoutingTable {
 
     /// R8 waits for this owner, and nothing was done about it yet.
     private func isMissing(_ owner: RoutingOwner) -> Bool {
-        guard !isOpen, !owner.hasReported, owner.session == nil, !owner.isWriting else { return false }
+        guard !isOpen, !owner.isKnown, owner.session == nil, !owner.isWriting else { return false }
         return owner.desired.state != .bypassed(term: term) && owner.desired.state != .lost
     }
 
@@ -112,6 +112,7 @@ extension RoutingTable {
 
     /// Everything of one generation: its operations, what waited for it, its copies.
     private mutating func forget(_ id: OwnerID, _ generation: Generation, now: BootInstant) {
+        self[id].mustReportAgain = false
         let operations = self[id].operations
         self[id].operations = [:]
         self[id].untaken = []
@@ -135,13 +136,13 @@ extension RoutingTable {
 
     /// R8, then R7.
     mutating func checkProgress(now: BootInstant) {
-        if !isOpen, owners.allSatisfy({ $0.hasReported || $0.isOut(term: term) }) {
+        if !isOpen, owners.allSatisfy({ $0.isKnown || $0.isOut(term: term) }) {
             isOpen = true
             note(.opened)
             judgeAllClaims(now: now)
             for key in activities.keys.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) { prepareNext(key, now: now) }
         }
-        if isOpen, !isComplete, owners.allSatisfy({ $0.hasReported || ($0.desired.state == .lost && $0.isWritten) }) {
+        if isOpen, !isComplete, owners.allSatisfy({ $0.isKnown || ($0.desired.state == .lost && $0.isWritten) }) {
             isComplete = true
             removals = []
             note(.completed(existing: observesOperations ? keysNotAbsent : []))

@@ -152,6 +152,20 @@ import Testing
         #expect(reports(3)[2] == [.restore(key, old)])
     }
 
+    @Test("R7: an owner whose session ends before its parked copies are decided is waited for again", arguments: [false, true])
+    mutating func sessionEndsUndecided(isNamedAgain: Bool) {
+        let entries = [ReportEntry.parked(key, old, by: cause(1, 7))]
+        _ = reports(1, entries, pending: [.put(7, key, .present)])
+        _ = reports(2)
+        cluster.connect(1)
+        _ = reports(3)
+        #expect(!cluster.table.isOpen)
+        #expect(cluster.send(2, [lookup])[2] == nil)
+        guard isNamedAgain else { return #expect(reports(1)[2] == found(.absent)) }
+        let sent = cluster.report(1, entries, pending: [.put(7, key, .present)])[1]
+        #expect(sent == [.done(operation: 7, .committed(version(1)), publishes: true)])
+    }
+
     @Test("R1: another life of an owner is let in at once if it has fenced the one before, else when copies there are surely dead")
     mutating func newLife() {
         _ = reports(1, [.live(key, old)])

@@ -44,6 +44,15 @@ import Testing
         #expect(turn().sent == [.report(ReportPage(entries: [entry(1, parkedBy: own(2))], pending: [commit(2)], isLast: true))])
     }
 
+    @Test("P5: a commit that waited for the report's end leaves behind the fence of the copy that it parks")
+    func fencedCommit() {
+        publishFirst()
+        enter(term: 3, session: 2)
+        put(2, extent: 11)
+        #expect(turn().sent.last == .commit(commit(2)))
+        #expect(!table.store.hasInvisibleRetirements)
+    }
+
     @Test("R5: a done of an older term that waits for validity is void with the report to a newer one")
     func keptDoneOfOldTerm() {
         put(1, extent: 10)
