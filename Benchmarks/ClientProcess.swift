@@ -55,7 +55,8 @@ enum ClientProcess {
 
     /// `client SOCKET CASE BYTES NUMBER BEGIN`: the other side of `measure`.
     static func run(_ words: [String]) async throws {
-        guard words.count == 5, let wanted = MeasuredCase(rawValue: words[1]), let bytes = Int(words[2]), let begin = UInt64(words[4]) else {
+        guard words.count == 5, let wanted = MeasuredCase(rawValue: words[1]), let bytes = Int(words[2]), let begin = UInt64(words[4])
+        else {
             throw BenchmarkFailure("client SOCKET CASE BYTES NUMBER BEGIN")
         }
         let store = try await Store.connect(to: words[0])

@@ -33,7 +33,8 @@ enum Failover {
 
         let figures = try await kill(cluster, folder, local: stores.store, remoteKey: ManyKeys.name(keys - 1))
         var members: [(name: String, value: JSONValue)] = [
-            ("case", .string("failover")), ("keys", .integer(Int64(keys))), ("load_keys_per_s", .number((Double(keys) / loading).rounded())),
+            ("case", .string("failover")), ("keys", .integer(Int64(keys))),
+            ("load_keys_per_s", .number((Double(keys) / loading).rounded())),
         ]
         for (name, value) in figures { members.append((name, .number(value.rounded()))) }
         Main.line(Footprint.json(members))

@@ -8,6 +8,8 @@ struct RandomKeyCases {
     let keys: Int
     let timing: CaseTiming
 
+    private static let evicted = BenchmarkFailure("keys were evicted while they were measured; enlarge the pool")
+
     /// Timed in groups: one is shorter than the clock's own cost.
     func localGet() async throws -> Measurement {
         let group = 64
@@ -28,7 +30,9 @@ struct RandomKeyCases {
             recorder.record(nanoseconds: after.nanoseconds - before.nanoseconds)
             before = after
         }
-        guard found == recorder.count * group else { throw BenchmarkFailure("keys were evicted while they were measured; enlarge the pool") }
+        guard found == recorder.count * group else {
+            throw BenchmarkFailure("keys were evicted while they were measured; enlarge the pool")
+        }
         return recorder.measurement(
             "local get", bytes: 64, elapsedNanoseconds: before.nanoseconds - start.nanoseconds, operationsPerSample: group)
     }
@@ -64,7 +68,7 @@ struct RandomKeyCases {
         var before = start
         for number in 0..<count {
             guard try await store.get(ManyKeys.name(number * (keys / count))) != nil else {
-                throw BenchmarkFailure("keys were evicted while they were measured; enlarge the pool")
+                throw Self.evicted
             }
             let after = BootClock.now
             recorder.record(nanoseconds: after.nanoseconds - before.nanoseconds)

@@ -53,17 +53,20 @@ import Testing
         let result = try fluxon("bench", "--json", "--bytes", "1KiB", "--bytes", "64KiB", "--duration", "20ms", "--peer", owner.path)
         #expect(result.ending == .exited(code: 0), "\(result.output)")
         let lines = try result.output.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
-        let cases = ["memcpy", "raw loopback", "local get zero-copy", "local get touched", "local put", "remote get tcp", "rpc unary"]
+        let cases = [
+            "memcpy", "raw loopback", "local get zero-copy", "local get touched", "local put", "local put on the store's executor",
+            "remote get tcp", "rpc unary",
+        ]
         for name in cases {
             let own = lines.filter { $0["case"]?.text == name }
-            let inFlight = name == "local put" || name == "rpc unary" ? [1, 64] : [1]
+            let inFlight = name.hasPrefix("local put") || name == "rpc unary" ? [1, 64] : [1]
             #expect(own.count == 2 * inFlight.count, "\(name)")
             #expect(Set(own.compactMap { $0["in_flight"]?.unsignedInteger }) == Set(inFlight.map { UInt64($0) }))
             for line in own {
                 for field in ["ops_per_s", "gb_per_s", "p50_us", "p99_us"] { #expect(line[field]?.double != nil, "\(name) \(field)") }
             }
         }
-        #expect(lines.count == 18)
+        #expect(lines.count == 22)
         #expect(try fluxon("kv", "exists", "fluxon-bench/get/1024").ending == .exited(code: 3))
     }
 

@@ -27,7 +27,7 @@ import Testing
         "deadlineFromArrival": ["I2", "I5", "I11"], "joinDetachedFetch": ["I11"], "takeWithoutValidity": [], "returnEarly": [],
         "replayUnexposed": [],
         "dropReplaced": [],
-        "bypassWithoutRoster": ["I7", "I9", "I11", "I2", "anomaly"], "trustBypassed": ["I9", "I11", "I2", "anomaly"],
+        "bypassWithoutRoster": ["I7", "I9", "I11", "I2", "anomaly"], "trustBypassed": ["I9", "I11", "I2", "I8", "anomaly"],
         "actWithoutAuthority": ["I7", "I9", "I5", "I2", "I1", "I11"], "openAtOnce": ["I7"],
         "reusePinned": ["I4"], "reuseBeforeUnmap": ["I10", "I4"], "closeIsDeath": ["I10", "I4"],
         "deadlineLast": ["I11"], "lookBeforePin": ["I11", "I4", "I1"], "noLastLook": ["I11", "I4", "I1"],

@@ -42,11 +42,10 @@ extension RoutingTable {
         }
     }
 
-    /// G2: no grants any more, then the roster.
+    /// G2: no grants any more, then the roster. It says of a lost owner that came back and is not in again yet that it has no rights.
     private mutating func bypass(_ id: OwnerID, now: BootInstant) {
-        guard self[id].desired.state != .lost else { return }
         endSession(id, now: now)
-        self[id].desired.state = .bypassed(term: term)
+        if self[id].desired.state != .lost { self[id].desired.state = .bypassed(term: term) }
         #if FLUXON_PLANTING
         if planted == .bypassWithoutRoster { self[id].entry = self[id].desired }
         #endif

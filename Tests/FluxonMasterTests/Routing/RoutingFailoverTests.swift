@@ -197,6 +197,20 @@ import Testing
         #expect(cluster.notes.contains(.removed(key, version(1), .lost)))
     }
 
+    @Test("R4: a lost owner that is back, and does not take the outcome of a commit, is given up again: the key is open for others")
+    func lostAgain() throws {
+        var cluster = ScriptedCluster(roster: [.lost, .in])
+        cluster.join(2)
+        cluster.connect(1)
+        // What it brings is taken from it; until it says that it knows, the roster says `lost`.
+        _ = try cluster.report(1, [.live(Key("other"), old)], pending: [.put(7, key)])
+        #expect(cluster.table.placement(of: key)?.version == version(1))
+        _ = cluster.pass(.seconds(10))
+        #expect(cluster.table.nextTimer > cluster.now)
+        let done = MasterMessage.done(operation: 1, .committed(version(2)), publishes: true, isExposed: false)
+        #expect(cluster.send(2, [.commit(.put(1, key))])[2] == [done])
+    }
+
     @Test("R10: a lookup of a key whose holders cannot be reached waits; one by the only holder is told so, and its drop ends the key")
     mutating func aloneAndUnreachable() {
         _ = reports(1, [.live(key, old)])
