@@ -195,6 +195,9 @@ struct Invariants {
         exposed[key] = max(exposed[key] ?? version, version)
     }
 
+    /// Whether a later version was completed, by another master then.
+    func isOutdated(_ key: Key, _ version: Version) -> Bool { newest[key].map { version < $0.version } ?? false }
+
     mutating func removed(_ key: Key, _ version: Version) {
         exposed(key, version)
         newest[key] = (version, .remove)

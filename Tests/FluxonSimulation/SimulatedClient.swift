@@ -94,6 +94,8 @@ extension Simulation {
         case 83..<90: putIf(client, session, key)
         case 90..<96: remove(client, session, key)
         default:
+            // What makes room for others is no call that could show that this one is served.
+            guard !isHealthDue else { return get(client, session, key) }
             let host = client.host
             deliver(to: host.owner, after: localDelay()) { [unowned self] in
                 turn(host) { table, _ in _ = evict(key, host, &table) }

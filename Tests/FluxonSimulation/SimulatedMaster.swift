@@ -155,8 +155,11 @@ extension Simulation {
         var isAnswered = false
         let number = number ?? master.nextWrite
         master.nextWrite = max(master.nextWrite, number + 1)
-        metadataCall(master) { store, time in
-            store.write(entry, of: owner, term: term, number: number, now: time)
+        metadataCall(master) { [unowned self] store, time in
+            let isWritten = store.write(entry, of: owner, term: term, number: number, now: time)
+            // R4: final from here on, also when the answer gets lost and the master dies.
+            if isWritten, entry.state == .lost, let host = hosts.first(where: { $0.instance == owner }) { invariants.distrusted(host) }
+            return isWritten
         } _: { [unowned self] isWritten in
             guard master.table?.term == term, !isAnswered else { return }
             isAnswered = true

@@ -126,6 +126,8 @@ extension Simulation {
             invariants.operationCompleted(commit, version)
         case .exposed(_, let key, let version): invariants.exposed(key, version)
         case .removed(let key, let version, _):
+            // A master that was stopped works off what it had read; nobody hears of it when another has gone on meanwhile.
+            guard !invariants.isOutdated(key, version) else { return }
             invariants.removed(key, version)
             history.add(key, .remove, time, now)
         case .completed(let existing):
