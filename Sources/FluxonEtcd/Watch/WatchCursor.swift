@@ -81,9 +81,10 @@ package struct WatchCursor: Sendable {
         }
         guard response.watchID == watchID else { return .none }
         // Delivered whole: a revision that was told in part could not be resumed.
-        fragments += response.events.filter { $0.kv.modRevision >= next }
+        fragments += response.events
         guard !response.fragment else { return .none }
-        let fresh = fragments
+        // Judged at the end: a server may say between the parts that it begins, and where.
+        let fresh = fragments.filter { $0.kv.modRevision >= next }
         fragments = []
         guard let last = fresh.last else { return .none }
         next = Self.after(last.kv.modRevision)

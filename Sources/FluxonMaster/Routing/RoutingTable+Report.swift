@@ -126,8 +126,11 @@ extension RoutingTable {
         let named = Set(pending.map(\.operation))
         // What the owner no longer waits for it has taken.
         for number in self[id].operations.keys.sorted() where !named.contains(number) {
-            guard let operation = self[id].operations.removeValue(forKey: number) else { continue }
-            exposeIfRunning(operation.key, self[id].name(number), now: now)
+            guard let operation = self[id].operations.removeValue(forKey: number),
+                activities[operation.key]?.operation?.reference == self[id].name(number)
+            else { continue }
+            // One that is only prepared a correct owner names: what this one does not ask for comes to nothing.
+            if operation.outcome == nil { abort(operation.key, now: now) } else { expose(operation.key, now: now) }
         }
         if self[id].hasReported { removeUnreported(id, now: now) }
         self[id].hasReported = true
