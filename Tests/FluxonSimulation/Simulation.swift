@@ -37,6 +37,8 @@ package final class Simulation {
     /// Between owners, as the sources know them.
     var openPaths: Set<PathID> = []
     var reports: Set<Report> = []
+    /// Commits for which owners were told to park what they have, over these connections.
+    var replacing: [OperationReference: [SimulatedConnection]] = [:]
     var invariants = Invariants()
     var history = History()
     package internal(set) var trace = SimulationTrace()
