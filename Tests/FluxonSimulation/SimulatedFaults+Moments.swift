@@ -14,7 +14,7 @@ extension Simulation {
     /// what it reports, so that is where most goes wrong.
     func reportEnds(_ frame: OwnerFrame, on connection: SimulatedConnection) {
         let isLast = frame.messages.contains { if case .report(let page) = $0 { page.isLast } else { false } }
-        guard isLast, !isCalm, options.hasFaults, random.oneIn(frame.session > 1 ? 3 : 12) else { return }
+        guard isLast, isRough, random.oneIn(frame.session > 1 ? 3 : 12) else { return }
         switch random.below(3) {
         case 0: hold(connection, random.range(5...2_000), up: true, down: true)
         case 1: hold(connection, random.range(3_000...5_000), up: true, down: true)
@@ -25,14 +25,14 @@ extension Simulation {
 
     /// A guarded transaction has brought an owner back into the roster.
     func ownerIsIn(_ master: SimulatedMaster) {
-        guard !isCalm, options.hasFaults, random.oneIn(3) else { return }
+        guard isRough, random.oneIn(3) else { return }
         loseSoon(master, within: 2)
     }
 
     /// A commit that replaces what others have is completed and seen by nobody: the next master decides it anew (decision 0017), and a
     /// condition looks at what others report then.
     func commitCompletes(_ operation: OperationReference, _ condition: CommitCondition, _ master: SimulatedMaster) {
-        guard !isCalm, options.hasFaults, let holders = replacing.removeValue(forKey: operation),
+        guard isRough, let holders = replacing.removeValue(forKey: operation),
             random.oneIn(condition == .none ? 30 : 6),
             let connection = hosts.first(where: { $0.table?.owner == operation.owner })?.connection, connection.master === master
         else { return }
@@ -64,7 +64,7 @@ extension Simulation {
     /// The master hears something impossible and ends the session, at a connection that is held long before its owner learns of it.
     private func endSession(over connection: SimulatedConnection, within milliseconds: UInt64) {
         deliver(to: connection.master, after: random.range(0...milliseconds) * Self.millisecond) { [unowned self] in
-            guard !isCalm, connection.isOpenAtMaster, connection.master.life == connection.masterLife,
+            guard isRough, connection.isOpenAtMaster, connection.master.life == connection.masterLife,
                 let table = connection.master.table, let session = table.session(of: connection.host.instance)
             else { return }
             tell("master-\(connection.master.number) hears something impossible from \(connection.host.instance)")
@@ -78,7 +78,7 @@ extension Simulation {
     private func loseSoon(_ master: SimulatedMaster, within milliseconds: UInt64) {
         let life = master.life
         schedule(after: random.range(0...milliseconds * 1_000) * Self.microsecond) { [unowned self] in
-            guard !isCalm, master.life == life, master.isAlive else { return }
+            guard isRough, master.life == life, master.isAlive else { return }
             lose(master)
         }
     }
