@@ -68,6 +68,8 @@ extension Simulation {
     }
 
     private func askNextHolder(_ fetch: SimulatedFetch) {
+        // A source that was stopped may answer to the asker's next life.
+        guard fetch.host.owner.life == fetch.life else { return }
         fetch.attempt += 1
         fetch.hasFirstPart = false
         let attempt = fetch.attempt
