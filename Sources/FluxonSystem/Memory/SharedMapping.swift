@@ -43,10 +43,11 @@ package final class SharedMapping: @unchecked Sendable {
     }
 
     deinit {
-        #if !FLUXON_ONE_ADDRESS
+        #if FLUXON_ONE_ADDRESS
+        guard OneAddress.release(base) else { return }
+        #endif
         // In a forked child the addresses are not mapped, or something else is there by now.
         if !fork.isChild { _ = cfluxon_unmap(base, byteCount) }
-        #endif
     }
 
     /// Brings the pages of `range` in at once. The range must have memory (`MemoryFile.reserve`).
