@@ -102,8 +102,8 @@ let testTargets: [Target] = [
     .target(
         name: "FluxonFuzzing",
         dependencies: [
-            "FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonTransfer", "FluxonMaster", "FluxonOwner", "FluxonEtcd",
-            "FluxonEtcdEmbedded", protobuf,
+            "Fluxon", "FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonPool", "FluxonTransfer", "FluxonMaster",
+            "FluxonOwner", "FluxonEtcd", "FluxonEtcdEmbedded", protobuf,
         ],
         path: "Fuzzing/Targets", swiftSettings: settings),
     tests("FluxonFuzzingTests", ["FluxonFuzzing", "FluxonRPC", "FluxonSystem"]),
