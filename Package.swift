@@ -36,8 +36,13 @@ func role(_ name: String, executable: String, _ dependencies: [Target.Dependency
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: planted)
+    .testTarget(name: name, dependencies: dependencies + forSanitizer, exclude: exclude, swiftSettings: planted)
 }
+
+/// FLUXON_THREAD_SANITIZER=1: what the thread sanitizer must be told to follow Swift's locks. See scripts/sanitize.
+let isThreadSanitized = Context.environment["FLUXON_THREAD_SANITIZER"] == "1"
+let forSanitizer: [Target.Dependency] = isThreadSanitized ? ["CThreadSanitizer"] : []
+let sanitizing: [Target] = isThreadSanitized ? [.target(name: "CThreadSanitizer", path: "Tests/CThreadSanitizer")] : []
 
 // What may import what is said here and nowhere else: a wrong arrow does not compile.
 let cTargets: [Target] = [
@@ -97,8 +102,8 @@ let testTargets: [Target] = [
     .target(
         name: "FluxonFuzzing",
         dependencies: [
-            "FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonTransfer", "FluxonMaster", "FluxonOwner", "FluxonEtcd",
-            "FluxonEtcdEmbedded", protobuf,
+            "Fluxon", "FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonPool", "FluxonTransfer", "FluxonMaster",
+            "FluxonOwner", "FluxonEtcd", "FluxonEtcdEmbedded", protobuf,
         ],
         path: "Fuzzing/Targets", swiftSettings: settings),
     tests("FluxonFuzzingTests", ["FluxonFuzzing", "FluxonRPC", "FluxonSystem"]),
@@ -201,6 +206,6 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
-    targets: cTargets + mechanisms + roles + face + chosenTestTargets + fuzzing + benchmarks,
+    targets: cTargets + mechanisms + roles + face + chosenTestTargets + sanitizing + fuzzing + benchmarks,
     cLanguageStandard: .gnu11
 )

@@ -236,3 +236,87 @@ write("pool-file", "long-key-elsewhere", damage(2, 5 * 16 + 4, 0xFFFFFFFFFFFFFF0
 write("pool-file", "cells", b"".join(damage(1, place, place * 0x1000100010001, late=True) for place in range(60)))
 write("pool-file", "overflow-everywhere", b"".join(damage(1, 8 * bucket + 7, 1) for bucket in range(64)))
 write("pool-file", "nothing", b"\0")
+
+# --- the line of a folder -------------------------------------------------------------------------------------------------------
+for name_, line in {
+    "own": "generation=7 instance=owner-1", "another": "generation=7 instance=owner-2", "last": "instance=owner-1 generation=18446744073709551615",
+    "beyond": "generation=18446744073709551616 instance=owner-1", "signed": "generation=+7 instance=owner-1", "no-words": "generation instance",
+    "twice": "generation=7 generation=8 instance=owner-1", "end-of-line": "generation=7 instance=owner-1\n", "not-text": "",
+}.items():
+    write("fencing-attestation", name_, line.encode() or b"generation=\xff instance=owner-1")
+
+
+# --- TLS: a mode, then blocks of bytes for one side, or what both sides say and how it travels (TLSStage.step) ---------------------------
+def block(data):
+    return bytes([len(data) - 1]) + data
+
+
+def blocks(data):
+    return b"".join(block(data[start:start + 200]) for start in range(0, len(data), 200))
+
+
+def sized(data, width=2):
+    return len(data).to_bytes(width, "big") + data
+
+
+def extension(kind, data):
+    return struct.pack(">H", kind) + sized(data)
+
+
+client_hello = b"\x03\x03" + b"r" * 32 + sized(b"s" * 32, 1) + sized(b"\x13\x01\x13\x02\x13\x03") + b"\x01\x00" + sized(
+    extension(43, sized(b"\x03\x04", 1)) + extension(10, sized(b"\x00\x1d\x00\x17")) + extension(13, sized(b"\x04\x03\x08\x04"))
+    + extension(51, sized(b"\x00\x1d" + sized(b"k" * 32))) + extension(16, sized(sized(b"fluxon-bulk", 1))) + extension(0, sized(b"\0" + sized(b"localhost")))
+)
+server_hello = b"\x03\x03" + b"r" * 32 + sized(b"s" * 32, 1) + b"\x13\x01\x00" + sized(
+    extension(43, b"\x03\x04") + extension(51, b"\x00\x1d" + sized(b"k" * 32)))
+records = {
+    "client-hello": b"\x00" + blocks(b"\x16\x03\x01" + sized(b"\x01" + sized(client_hello, 3))),
+    "client-hello-cut": b"\x00" + blocks(b"\x16\x03\x01" + sized(b"\x01" + sized(client_hello, 3)))[:-20],
+    "http": b"\x00" + block(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    "alert": b"\x00" + block(b"\x15\x03\x03\x00\x02\x02\x28"),
+    "server-hello": b"\x01" + blocks(b"\x16\x03\x03" + sized(b"\x02" + sized(server_hello, 3)) + b"\x14\x03\x03\x00\x01\x01"),
+    "too-long-a-record": b"\x01" + block(b"\x17\x03\x03\xff\xff" + b"x" * 100),
+}
+to_server, to_client = b"\x01\x05", b"\x00\x05"
+agreed = to_server + to_client + to_server
+said = b"\x01\x00" + block(b"hello") + to_server + b"\x00\x00" + block(b"hello back") + to_client
+for name_, mode, steps in [
+    ("both", 2, agreed + said), ("no-certificate", 6, agreed + said), ("other-protocol", 10, agreed + said), ("long", 2, agreed + b"\x01\x01a" + to_server),
+    ("in-pieces", 2, (b"\x01\x03\x50" * 12 + b"\x00\x03\x50" * 30) * 2 + said), ("closed", 2, agreed + said + b"\x01\x02\x00" + to_server + said),
+    ("bit-turned", 2, agreed + b"\x01\x00" + block(b"hello") + b"\x01\x04\x00\x07\x00\x03" + said), ("cut", 2, agreed + b"\x01\x00" + block(b"hello") + b"\x01\x04\x00\x09\x01" + said),
+    ("twice", 2, agreed + b"\x01\x00" + block(b"hello") + b"\x01\x04\x00\x00\x02" + said), ("hello-damaged", 2, b"\x01\x04\x00\x60\x00\x01" + to_client + agreed + said),
+    ("certificate-damaged", 2, to_server + b"\x00\x04\x01\x10\x00\x02" + to_server + said),
+]:
+    records[name_] = bytes([mode]) + steps
+for name_, data in records.items():
+    write("tls-records", name_, data)
+
+# --- an owner's answers to a store: what kind of process, then calls and answers (OwnerLinkTarget.step) ----------------------------------
+most = b"\xff"
+reserved, put, get, inspected = b"\x04\x00\x00\x64\x01\x01", b"\x04\x00\x01\x02", b"\x04\x00\x02\x01", b"\x04\x00\x03"
+granted, refilled = b"\x08\x00\x00\x00\x01\x02", b"\x01\x02"
+committed = b"\x08\x00\x00\x03\x01\x00\x09" + refilled
+
+
+def one_answer(body):
+    return b"\x08\x00\x00" + body
+
+
+for name_, data in {
+    "put": b"\x00" + reserved + granted + put + committed + put + committed,
+    "get": b"\x00" + get + one_answer(b"\x05\x00\x07") + get + one_answer(b"\x05\x01\x02\xff") + one_answer(b"\x09"),
+    "get-by-parts": b"\x03" + get + one_answer(b"\x07" + block(b"hello") + b"\x01\x05\x00"),
+    "parts-out-of-order": b"\x03" + get + one_answer(b"\x07" + block(b"hello") + b"\x00\x01\x01\x05\x05"),
+    "a-part-of-everything": b"\x03" + get + one_answer(b"\x07" + block(b"hello") + b"\x00" + most + b"\x01\x05\x00"),
+    "upload": b"\x03" + put + committed,
+    "described": b"\x00" + inspected + one_answer(b"\x0a" + most + b"\x01\x05"),
+    "failed": b"\x00" + get + one_answer(b"\x0b\x06"),
+    "recalled": b"\x00" + reserved + granted + put + one_answer(b"\x0c\x01" + most + b"\x01" + b"\x00\x01") + one_answer(b"\x0c\x01\x00\x01" + b"\x40\x00"),
+    "pin-words": b"\x00" + one_answer(b"\x0d" + most) + get + one_answer(b"\x05\x00\x07"),
+    "extents-of-everything": b"\x00" + reserved + one_answer(b"\x00\x03\x03" + (b"\x00\x01" + most + b"\x01") * 3 + b"\x00") * 3,
+    "a-span-of-everything": b"\x00" + reserved + one_answer(b"\x00\x03\x01\x00\x01\x40\x01\x01\x00\x01" + b"\xfe\x00\x00\x00\x00\x00\x20\x00\x00\x01"),
+    "another-life": b"\x00" + reserved + granted + put + b"\x00\x00" + get + committed + b"\x00\x01" + one_answer(b"\x09"),
+    "no-message": b"\x00" + get + b"\x01" + block(b"\xff" * 12) + b"\x00\x01" + one_answer(b"\x09"),
+    "cancelled": b"\x00" + get + b"\x02\x00" + one_answer(b"\x09") + b"\x03",
+}.items():
+    write("owner-link", name_, data)

@@ -15,6 +15,9 @@ package enum FuzzTargets {
         "routing-table": { RoutingTableTarget.run($0) },
         "replica-table": { ReplicaTableTarget.run($0) },
         "process-session": { ProcessSessionTarget.run($0) },
+        "owner-link": { OwnerLinkTarget.run($0) },
+        "fencing-attestation": { FencingAttestationTarget.run($0) },
+        "tls-records": { TLSRecordsTarget.run($0) },
         "metadata-service": { MetadataServiceTarget.run($0) },
         "etcd-answers": { EtcdAnswersTarget.run($0) },
     ]

@@ -26,12 +26,16 @@ package struct KernelThread: Sendable {
             box.release()
             throw SystemError("start the thread '\(name)'", errno: result, advice: "raise the limit on threads (ulimit -u)")
         }
-        if detached { pthread_detach(identifier) }
-        return KernelThread(identifier: identifier)
+        let thread = KernelThread(identifier: identifier)
+        if detached { thread.detach() }
+        return thread
     }
 
     /// Waits until the thread has ended. At most once.
     package func join() { pthread_join(identifier, nil) }
+
+    /// Nobody will join it: its stack goes with its end. At most once, instead of `join`.
+    package func detach() { pthread_detach(identifier) }
 
     /// Lets another thread run.
     package static func yield() { sched_yield() }

@@ -219,6 +219,26 @@ import Testing
         loop.stop()
         #expect(count.withLock { $0 } == 100)
     }
+
+    @Test("loops that are stopped from within leave no stacks behind")
+    func stacks() async throws {
+        func addressBytes() throws -> Int {
+            let words = String(decoding: try File.readAll("/proc/self/statm", limit: 4096), as: UTF8.self).split(separator: " ")
+            return try #require(words.first.flatMap { Int($0) }) * 4096
+        }
+        let before = try addressBytes()
+        for _ in 0..<256 {
+            let loop = try EventLoop.started(name: "test")
+            await withCheckedContinuation { done in
+                loop.execute {
+                    loop.stop()
+                    done.resume()
+                }
+            }
+        }
+        // A stack has 2 MiB at least; a few threads may still be on their way out.
+        #expect(try addressBytes() - before < 256 << 20)
+    }
 }
 
 private actor PinnedCounter {

@@ -4,6 +4,9 @@ private import Synchronization
 
 /// Extents that the owner granted and no put uses yet, by size. From any thread.
 final class ExtentCache: Sendable {
+    /// All of them together have at most so many bytes: those of the pool. An owner that grants more grants memory twice, and the rest is
+    /// left to it.
+    private let limit: UInt64
     private struct State {
         /// Sorted by capacity.
         var classes: [(capacity: UInt64, extents: [Extent])] = []
@@ -11,6 +14,8 @@ final class ExtentCache: Sendable {
     }
 
     private let state = Mutex(State())
+
+    init(limit: UInt64) { self.limit = limit }
 
     /// An extent for `byteCount` bytes that wastes no more than the owner's own choice would; nil when there is none.
     func take(_ byteCount: Int) -> Extent? {
@@ -33,7 +38,7 @@ final class ExtentCache: Sendable {
 
     func add(_ extents: some Sequence<Extent>) {
         state.withLock { state in
-            for extent in extents {
+            for extent in extents where extent.capacity <= limit - state.byteCount {
                 state.byteCount += extent.capacity
                 if let index = state.classes.firstIndex(where: { $0.capacity >= extent.capacity }) {
                     if state.classes[index].capacity == extent.capacity {

@@ -10,8 +10,9 @@ final class LocalStream {
     private static let closeWait = Duration.seconds(1)
 
     private let loop: EventLoop
-    private let client: RPCClient
     private let stream: RPCStream
+    /// Ends the connection, and the stream with it.
+    private let hangUp: () -> Void
     /// The sidecar's connection, kept open for as long as this process uses what it handed over.
     private let sidecar: Descriptor?
     private var onEnd: ((FluxonError) -> Void)?
@@ -24,8 +25,17 @@ final class LocalStream {
         }
         self.loop = loop
         sidecar = isForwarded ? socket.takeSocket() : nil
-        client = RPCClient(loop: loop, adopting: first, name: "owner \(socket.answer.ownerName)")
+        let client = RPCClient(loop: loop, adopting: first, name: "owner \(socket.answer.ownerName)")
         stream = client.openWithoutDeadline(MethodPath.localSession, waitsForConnection: true)
+        hangUp = { client.close() }
+    }
+
+    /// On no connection: for `OwnerLinkProbe`, which hands it the owner's messages.
+    init(probing stream: RPCStream, loop: EventLoop) {
+        self.loop = loop
+        self.stream = stream
+        sidecar = nil
+        hangUp = { stream.cancel() }
     }
 
     func start(
@@ -52,15 +62,15 @@ final class LocalStream {
     /// Ends it at once, without a word to `onEnd`.
     func cancel() {
         onEnd = nil
-        client.close()
+        hangUp()
     }
 
     /// Ends it after what was sent, without a word to `onEnd`; `done` once the owner has read that, or does not in time.
     func close(_ done: @escaping () -> Void) {
-        let timer = loop.schedule(after: Self.closeWait) { [client] in client.close() }
-        onEnd = { [client] _ in
+        let timer = loop.schedule(after: Self.closeWait) { [hangUp] in hangUp() }
+        onEnd = { [hangUp] _ in
             timer.cancel()
-            client.close()
+            hangUp()
             done()
         }
         if stream.isEnded { fail(StoreCore.closed) } else { stream.halfClose() }
@@ -69,7 +79,7 @@ final class LocalStream {
     private func fail(_ error: FluxonError) {
         let onEnd = onEnd.take()
         guard let onEnd else { return }
-        client.close()
+        hangUp()
         onEnd(error)
     }
 }

@@ -10,7 +10,10 @@ extension OwnerLink {
         switch answer.body {
         case .granted(let grant): granted(grant, answer.id)
         case .outcome(let outcome):
-            _ = accept(outcome.refill).map { attachment?.cache.add($0) }
+            // One that cannot be used stays unused: the outcome is what was asked for.
+            if !outcome.refill.isEmpty, let attachment, let extents = try? attachment.accept(outcome.refill) {
+                attachment.cache.add(extents)
+            }
             received.append(outcome.counter)
             if received.count >= Limits.acknowledgementDelay { scheduleFlush() }
             end(answer.id, .outcome(outcome.result))
@@ -30,25 +33,26 @@ extension OwnerLink {
 
     /// Also for a caller that has gone: the extents are this process's all the same.
     private func granted(_ grant: LocalAnswer.Grant, _ id: UInt64) {
-        guard let attachment, var extents = accept(grant) else { return end(id, .failed(unusableGrant)) }
-        guard case .reserve(let byteCount, _)? = pending[id]?.body else { return attachment.cache.add(extents) }
-        guard let first = extents.popLast(), let slot = WriteSlot(first, byteCount: Int(byteCount), of: attachment) else {
-            return end(id, .failed(unusableGrant))
+        guard let attachment else { return }
+        do throws(PoolError) {
+            var extents = try attachment.accept(grant)
+            guard case .reserve(let byteCount, _)? = pending[id]?.body else { return attachment.cache.add(extents) }
+            guard let first = extents.popLast(), let slot = WriteSlot(first, byteCount: Int(byteCount), of: attachment) else {
+                throw PoolError.damaged("no extent of \(byteCount) bytes in a span of this process is among \(grant.extents.count)")
+            }
+            attachment.cache.add(extents)
+            end(id, .slot(slot))
+        } catch {
+            end(id, .failed(Self.unusable(error)))
         }
-        attachment.cache.add(extents)
-        end(id, .slot(slot))
     }
 
-    /// Maps what is new. Nil when that fails: the extents stay unused.
-    private func accept(_ grant: LocalAnswer.Grant) -> [Extent]? {
-        guard !grant.isEmpty else { return [] }
-        return try? attachment?.accept(grant)
-    }
-
-    private var unusableGrant: FluxonError {
-        FluxonError(
-            .system, "this process cannot map the memory that the owner granted for writing; raise its limits (ulimit -v, vm.max_map_count)"
-        )
+    private static func unusable(_ error: PoolError) -> FluxonError {
+        guard case .system = error else { return FluxonError(.protocolViolation, "use the memory that the owner granted", cause: error) }
+        return FluxonError(
+            .system,
+            "this process cannot map the memory that the owner granted for writing; raise its limits (ulimit -v, vm.max_map_count)",
+            cause: error)
     }
 
     /// Others need room: nothing that no put uses is kept.

@@ -106,7 +106,7 @@ final class OwnerLink: @unchecked Sendable {
         }
     }
 
-    private func begin(_ stream: LocalStream, _ next: Attachment) {
+    func begin(_ stream: LocalStream, _ next: Attachment) {
         let isSame = next === attachment
         attachment = next
         attempts = 0

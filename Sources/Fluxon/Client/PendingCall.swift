@@ -18,7 +18,7 @@ typealias LocalResult = LocalAnswer.Outcome.Result
 
 /// One request that its caller waits for. Made by the caller, ended once by the connection.
 final class PendingCall: @unchecked Sendable {
-    // SAFETY: `continuation` is set by the caller before the call is handed over; everything below it is the loop's alone, but for
+    // SAFETY: `waiter` is set by the caller before the call is handed over; everything below it is the loop's alone, but for
     // `isCancelled`.
     var body: LocalRequest.Body
     let deadline: BootInstant
@@ -26,7 +26,7 @@ final class PendingCall: @unchecked Sendable {
     let attachment: Attachment?
     /// The bytes of an upload.
     let upload: UploadBuffer?
-    private var continuation: UnsafeContinuation<CallResult, Never>?
+    private var waiter: Waiter?
     let isCancelled = Atomic<Bool>(false)
 
     /// Zero until it was given to the connection for the first time.
@@ -50,13 +50,23 @@ final class PendingCall: @unchecked Sendable {
         }
     }
 
-    func wait(with continuation: UnsafeContinuation<CallResult, Never>) { self.continuation = continuation }
+    func wait(with waiter: Waiter) { self.waiter = waiter }
 
     /// The first call ends it; later ones do nothing.
     func end(_ result: CallResult) {
-        guard let continuation = continuation.take() else { return }
-        continuation.resume(returning: result)
+        switch waiter.take() {
+        case .task(let continuation): continuation.resume(returning: result)
+        case .closure(let body): body(result)
+        case nil: break
+        }
     }
 
-    var isEnded: Bool { continuation == nil }
+    var isEnded: Bool { waiter == nil }
+
+    /// Who is told how a call ended.
+    enum Waiter {
+        case task(UnsafeContinuation<CallResult, Never>)
+        /// On the loop: for `OwnerLinkProbe`.
+        case closure((CallResult) -> Void)
+    }
 }

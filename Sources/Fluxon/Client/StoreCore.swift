@@ -102,7 +102,7 @@ final class StoreCore: Sendable {
         defer { inFlight.wrappingSubtract(1, ordering: .relaxed) }
         return await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
-                call.wait(with: continuation)
+                call.wait(with: .task(continuation))
                 submit(call, inPlace: others < Self.sendersInPlace)
             }
         } onCancel: {

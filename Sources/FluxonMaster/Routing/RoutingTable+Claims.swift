@@ -10,7 +10,7 @@ extension RoutingTable {
     mutating func judgeClaims(_ key: Key, now: BootInstant) {
         guard isOpen, activities[key]?.operation == nil, let list = claims[key] else { return }
         var rest: [ParkedClaim] = []
-        for claim in list where self[claim.owner].session?.number == claim.session {
+        for claim in list where owners[claim.owner.place].session?.number == claim.session {
             if isOvertaken(claim, key) {
                 _ = sendInvalidation(claim.owner, key, cause: nil)
             } else if reportedPending.contains(claim.cause) {
@@ -44,7 +44,7 @@ extension RoutingTable {
 
     private func mayStillReport(_ cause: OperationReference) -> Bool {
         guard isKnown(cause.owner) else { return false }
-        let owner = self[cause.owner]
+        let owner = owners[cause.owner.place]
         return owner.generation == cause.generation && !owner.hasReported && owner.isTrusted
     }
 
@@ -54,7 +54,7 @@ extension RoutingTable {
         guard let list = claims[key] else { return }
         var rest: [ParkedClaim] = []
         for claim in list {
-            guard claim.cause == cause, self[claim.owner].session?.number == claim.session else {
+            guard claim.cause == cause, owners[claim.owner.place].session?.number == claim.session else {
                 rest.append(claim)
                 continue
             }
@@ -78,9 +78,9 @@ extension RoutingTable {
             let number = sendInvalidation(claim.owner, key, cause: nil)
             guard claim.owner != operation.reference.owner else { continue }
             var awaited = AwaitedConfirmation(key: key, cause: operation.reference, isDrop: true)
-            if let number, let session = self[claim.owner].session?.number { awaited.sent = (session: session, number: number) }
-            awaited.barrier = self[claim.owner].lease.lastGrant
-            self[claim.owner].awaited.append(awaited)
+            if let number, let session = owners[claim.owner.place].session?.number { awaited.sent = (session: session, number: number) }
+            awaited.barrier = owners[claim.owner.place].lease.lastGrant
+            owners[claim.owner.place].awaited.append(awaited)
             operation.awaited.append(claim.owner)
         }
     }

@@ -4,8 +4,8 @@ import FluxonCore
 extension RoutingTable {
     /// A commit arrived, or a report names one that was never decided.
     mutating func enqueueCommit(_ id: OwnerID, _ commit: LinkCommit, now: BootInstant) {
-        guard let session = self[id].session, self[id].operations[commit.operation] == nil else { return }
-        let waiting = WaitingCommit(owner: id, session: session.number, reference: self[id].name(commit.operation), commit: commit)
+        guard let session = owners[id.place].session, owners[id.place].operations[commit.operation] == nil else { return }
+        let waiting = WaitingCommit(owner: id, session: session.number, reference: owners[id.place].name(commit.operation), commit: commit)
         // The usual case: nothing goes on for the key.
         if activities[commit.key] == nil, mayPrepare, canJudge(commit) { return prepare(waiting, now: now) }
         activities[commit.key, default: .init()].commits.append(waiting)
@@ -35,7 +35,8 @@ extension RoutingTable {
 
     /// A commit of a session that is over comes again with the report, if it was never decided.
     func isLive(_ waiting: WaitingCommit) -> Bool {
-        self[waiting.owner].session?.number == waiting.session && self[waiting.owner].operations[waiting.commit.operation] == nil
+        owners[waiting.owner.place].session?.number == waiting.session
+            && owners[waiting.owner.place].operations[waiting.commit.operation] == nil
     }
 
     private func canJudge(_ commit: LinkCommit) -> Bool { commit.condition == .none || isDecided(commit.key) }
@@ -49,7 +50,7 @@ extension RoutingTable {
             return
         }
         var operation = RunningOperation(reference: waiting.reference, commit: commit)
-        self[waiting.owner].operations[commit.operation] = OwnerOperation(key: commit.key, kind: commit.kind)
+        owners[waiting.owner.place].operations[commit.operation] = OwnerOperation(key: commit.key, kind: commit.kind)
         dropUnadoptedClaims(for: &operation)
         if let holders = current?.holders {
             for holder in holderLists.owners(of: holders) where holder != waiting.owner {
@@ -72,17 +73,17 @@ extension RoutingTable {
     /// Tells one holder, or notes that it cannot be told (L3).
     mutating func invalidate(_ holder: OwnerID, for operation: inout RunningOperation, now: BootInstant) {
         var awaited = AwaitedConfirmation(key: operation.commit.key, cause: operation.reference)
-        awaited.barrier = self[holder].lease.lastGrant
+        awaited.barrier = owners[holder.place].lease.lastGrant
         if let number = sendInvalidation(holder, operation.commit.key, cause: operation.reference) {
-            awaited.sent = (session: self[holder].session?.number ?? 0, number: number)
-            operation.invalidated.append((owner: holder, session: self[holder].session?.number ?? 0, number: number))
-        } else if self[holder].isOut(term: term), deadBy(awaited.barrier) < now {
+            awaited.sent = (session: owners[holder.place].session?.number ?? 0, number: number)
+            operation.invalidated.append((owner: holder, session: owners[holder.place].session?.number ?? 0, number: number))
+        } else if owners[holder.place].isOut(term: term), deadBy(awaited.barrier) < now {
             return
         }
         #if FLUXON_PLANTING
         if planted == .completeBeforeConfirm { return }
         #endif
-        self[holder].awaited.append(awaited)
+        owners[holder.place].awaited.append(awaited)
         operation.awaited.append(holder)
     }
 
@@ -92,17 +93,17 @@ extension RoutingTable {
 
     /// - Returns: The number of the invalidation; nil without a session.
     mutating func sendInvalidation(_ holder: OwnerID, _ key: Key, cause: OperationReference?) -> UInt64? {
-        guard let number = self[holder].session?.nextInvalidation else { return nil }
-        self[holder].session?.nextInvalidation = number + 1
+        guard let number = owners[holder.place].session?.nextInvalidation else { return nil }
+        owners[holder.place].session?.nextInvalidation = number + 1
         send(holder, .invalidate(Invalidation(number: number, key: key, cause: cause)))
         return number
     }
 
     /// The holder has applied every invalidation of this session up to `number`.
     mutating func confirmed(_ holder: OwnerID, upTo number: UInt64, now: BootInstant) {
-        guard let session = self[holder].session?.number else { return }
-        while let first = self[holder].awaited.first, let sent = first.sent, sent.session == session, sent.number <= number {
-            self[holder].awaited.removeFirst()
+        guard let session = owners[holder.place].session?.number else { return }
+        while let first = owners[holder.place].awaited.first, let sent = first.sent, sent.session == session, sent.number <= number {
+            owners[holder.place].awaited.removeFirst()
             resolve(first, holder, now: now)
         }
     }
@@ -136,14 +137,14 @@ extension RoutingTable {
             rememberRemoval(key)
         }
         let number = operation.reference.number
-        self[committer].operations[number]?.outcome = .committed(version)
+        owners[committer.place].operations[number]?.outcome = .committed(version)
         if observesOperations { note(.operationCompleted(operation.reference, operation.commit, version)) }
         sendDone(committer, number, publishes: true, now: now)
         #if FLUXON_PLANTING
         if planted == .exposeEarly { answerLookups(key, now: now) }
         #endif
         // A committer that is out already is not waited for.
-        if self[committer].isOut(term: term) { expose(key, now: now) }
+        if owners[committer.place].isOut(term: term) { expose(key, now: now) }
     }
 
     mutating func nextVersion() -> Version {
@@ -159,24 +160,27 @@ extension RoutingTable {
     /// An outcome that changed nothing.
     private mutating func finish(_ waiting: WaitingCommit, _ outcome: CommitOutcome, now: BootInstant) {
         let number = waiting.commit.operation
-        self[waiting.owner].operations[number] = OwnerOperation(key: waiting.commit.key, kind: waiting.commit.kind, outcome: outcome)
+        owners[waiting.owner.place].operations[number] = OwnerOperation(
+            key: waiting.commit.key, kind: waiting.commit.kind, outcome: outcome)
         sendDone(waiting.owner, number, publishes: false, now: now)
     }
 
     /// Sends a stored outcome; during a report it waits for its end, which replays it (R3).
     mutating func sendDone(_ id: OwnerID, _ number: UInt64, publishes: Bool, isExposed: Bool = false, now: BootInstant) {
-        guard let outcome = self[id].operations[number]?.outcome else { return }
-        self[id].untaken.append((operation: number, due: now.advanced(by: timing.confirmationWait)))
-        guard self[id].session?.isActive == true else { return }
+        guard let outcome = owners[id.place].operations[number]?.outcome else { return }
+        owners[id.place].untaken.append((operation: number, due: now.advanced(by: timing.confirmationWait)))
+        guard owners[id.place].session?.isActive == true else { return }
         send(id, .done(operation: number, outcome, publishes: publishes, isExposed: isExposed))
     }
 
     /// C5's acknowledgement: the version is exposed and the key open again.
     mutating func taken(_ id: OwnerID, _ number: UInt64, now: BootInstant) {
-        guard let operation = self[id].operations[number], operation.outcome != nil else { return }
-        self[id].operations[number] = nil
-        while let first = self[id].untaken.first, self[id].operations[first.operation] == nil { self[id].untaken.removeFirst() }
-        exposeIfRunning(operation.key, self[id].name(number), now: now)
+        guard let operation = owners[id.place].operations[number], operation.outcome != nil else { return }
+        owners[id.place].operations[number] = nil
+        while let first = owners[id.place].untaken.first, owners[id.place].operations[first.operation] == nil {
+            owners[id.place].untaken.removeFirst()
+        }
+        exposeIfRunning(operation.key, owners[id.place].name(number), now: now)
     }
 
     mutating func exposeIfRunning(_ key: Key, _ reference: OperationReference, now: BootInstant) {
@@ -187,7 +191,7 @@ extension RoutingTable {
     mutating func expose(_ key: Key, now: BootInstant) {
         guard let operation = activities[key]?.operation.take() else { return }
         if observesOperations, let version = operation.version { note(.exposed(operation.reference, key, version)) }
-        for told in operation.invalidated where self[told.owner].session?.number == told.session {
+        for told in operation.invalidated where owners[told.owner.place].session?.number == told.session {
             send(told.owner, .settled(told.number...told.number))
         }
         keyIsFree(key, now: now)
@@ -198,7 +202,7 @@ extension RoutingTable {
         guard let operation = activities[key]?.operation, operation.version == nil else { return }
         activities[key]?.operation = nil
         if let version = records[key]?.version {
-            for told in operation.invalidated where self[told.owner].session?.number == told.session {
+            for told in operation.invalidated where owners[told.owner.place].session?.number == told.session {
                 send(told.owner, .restore(key, version))
             }
         }

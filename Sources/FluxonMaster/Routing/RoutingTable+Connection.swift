@@ -8,8 +8,8 @@ extension RoutingTable {
             greet(hello, connection, now: now)
             return
         }
-        guard let id = connections[connection], var session = self[id].session, session.connection == connection else { return }
-        self[id].lastHeard = now
+        guard let id = connections[connection], var session = owners[id.place].session, session.connection == connection else { return }
+        owners[id.place].lastHeard = now
         // L1: of an older term or another session: dropped.
         guard frame.term == term, frame.session == session.number else { return }
         let repeated: Int
@@ -19,21 +19,23 @@ extension RoutingTable {
         } catch {
             return endSession(id, now: now)
         }
-        self[id].session = session
+        owners[id.place].session = session
         touch(id)
         returnIfProcessed(id)
         for message in frame.messages.dropFirst(repeated) {
-            guard self[id].session?.number == session.number else { return }
+            guard owners[id.place].session?.number == session.number else { return }
             receive(id, message, now: now)
         }
         // Behind the messages: the last page of a report brings the first heartbeat of its session with it.
-        if case .heartbeat(let sentAt) = frame.control, self[id].session?.number == session.number { heartbeat(id, sentAt, now: now) }
+        if case .heartbeat(let sentAt) = frame.control, owners[id.place].session?.number == session.number {
+            heartbeat(id, sentAt, now: now)
+        }
     }
 
     private mutating func heartbeat(_ id: OwnerID, _ sentAt: BootInstant, now: BootInstant) {
-        guard self[id].session?.isActive == true else { return }
-        self[id].session?.heartbeat = sentAt
-        self[id].lease.granted(receipt: now)
+        guard owners[id.place].session?.isActive == true else { return }
+        owners[id.place].session?.heartbeat = sentAt
+        owners[id.place].lease.granted(receipt: now)
     }
 
     private mutating func receive(_ id: OwnerID, _ message: OwnerMessage, now: BootInstant) {
@@ -50,8 +52,8 @@ extension RoutingTable {
     /// A connection ended. The session may go on over the next one.
     package mutating func disconnected(_ connection: ConnectionID, now: BootInstant) {
         guard let id = connections.removeValue(forKey: connection) else { return }
-        if self[id].session?.connection == connection { self[id].session?.connection = nil }
-        if self[id].greeting?.connection == connection { self[id].greeting = nil }
+        if owners[id.place].session?.connection == connection { owners[id.place].session?.connection = nil }
+        if owners[id.place].greeting?.connection == connection { owners[id.place].greeting = nil }
     }
 
     private mutating func greet(_ hello: LinkHello, _ connection: ConnectionID, now: BootInstant) {
@@ -62,14 +64,14 @@ extension RoutingTable {
             return refuse(connection, .oldTerm, "this master's term is \(term), the owner has seen \(hello.term)")
         }
         guard let id = ownersByInstance[hello.instance] else { return register(hello, connection, now: now) }
-        self[id].lastHeard = now
-        guard self[id].desired.life == hello.life else { return greetNewLife(id, hello, connection, now: now) }
+        owners[id.place].lastHeard = now
+        guard owners[id.place].desired.life == hello.life else { return greetNewLife(id, hello, connection, now: now) }
         connections[connection] = id
-        guard let entry = self[id].entry, entry.generation == self[id].generation else {
-            self[id].greeting = (connection, hello)
+        guard let entry = owners[id.place].entry, entry.generation == owners[id.place].generation else {
+            owners[id.place].greeting = (connection, hello)
             return
         }
-        guard self[id].isWritten || self[id].desired.state != .lost else {
+        guard owners[id.place].isWritten || owners[id.place].desired.state != .lost else {
             return refuse(connection, .notYet, "\(hello.instance) is being declared lost; try again")
         }
         if resume(id, hello, connection) {
@@ -97,7 +99,7 @@ extension RoutingTable {
 
     /// R1: another process with this `instance_key`. It gets the next generation once the copies of the last one are surely dead.
     private mutating func greetNewLife(_ id: OwnerID, _ hello: LinkHello, _ connection: ConnectionID, now: BootInstant) {
-        let owner = self[id]
+        let owner = owners[id.place]
         guard hello.generation == Generation(0) else {
             return refuse(connection, .superseded, "another process took \(hello.instance), generation \(owner.generation)")
         }
@@ -111,8 +113,8 @@ extension RoutingTable {
         }
         let generation = Generation(owner.generation.number + 1)
         connections[connection] = id
-        self[id].desired = RosterEntry(owner: id, generation: generation, state: .in, life: hello.life)
-        self[id].greeting = (connection, hello)
+        owners[id.place].desired = RosterEntry(owner: id, generation: generation, state: .in, life: hello.life)
+        owners[id.place].greeting = (connection, hello)
         write(id)
     }
 
@@ -123,52 +125,52 @@ extension RoutingTable {
 
     /// L1: the same session over another connection.
     private mutating func resume(_ id: OwnerID, _ hello: LinkHello, _ connection: ConnectionID) -> Bool {
-        guard var session = self[id].session, hello.term == term, hello.session == session.number else { return false }
+        guard var session = owners[id.place].session, hello.term == term, hello.session == session.number else { return false }
         do { try session.link.reconnected(peerReceived: hello.received) } catch { return false }
         closeOther(session.connection, than: connection)
         session.connection = connection
         session.welcome = LinkWelcome(
-            owner: id, generation: self[id].generation, isResumed: true, received: session.link.received, keepsNothing: false)
-        self[id].session = session
+            owner: id, generation: owners[id.place].generation, isResumed: true, received: session.link.received, keepsNothing: false)
+        owners[id.place].session = session
         touch(id)
         return true
     }
 
     /// R3, R5: a new session, in which the owner reports what it has.
     mutating func begin(_ id: OwnerID, _ connection: ConnectionID, now: BootInstant) {
-        if self[id].session != nil { endSession(id, now: now) }
+        if owners[id.place].session != nil { endSession(id, now: now) }
         connections[connection] = id
-        let number = self[id].nextSession
-        self[id].nextSession += 1
+        let number = owners[id.place].nextSession
+        owners[id.place].nextSession += 1
         var session = RoutingSession(number: number, connection: connection, backlogLimit: backlogLimit)
         // R6: neither a lost owner nor one that an earlier term bypassed is believed.
-        var isBelieved = self[id].hasReported || self[id].isTrusted
+        var isBelieved = owners[id.place].hasReported || owners[id.place].isTrusted
         #if FLUXON_PLANTING
         if planted == .trustBypassed { isBelieved = true }
         #endif
         session.welcome = LinkWelcome(
-            owner: id, generation: self[id].generation, isResumed: false, received: 0,
-            keepsNothing: self[id].desired.state == .lost || !isBelieved)
-        self[id].session = session
-        self[id].seen = []
-        self[id].pending = []
+            owner: id, generation: owners[id.place].generation, isResumed: false, received: 0,
+            keepsNothing: owners[id.place].desired.state == .lost || !isBelieved)
+        owners[id.place].session = session
+        owners[id.place].seen = []
+        owners[id.place].pending = []
         touch(id)
-        note(.sessionBegan(Session(owner: self[id].instance, generation: self[id].generation, number: number)))
+        note(.sessionBegan(Session(owner: owners[id.place].instance, generation: owners[id.place].generation, number: number)))
         invalidateAgain(id)
     }
 
     /// What the last session left without a confirmation is asked for in this one, under the old barrier.
     private mutating func invalidateAgain(_ id: OwnerID) {
-        let list = self[id].awaited
-        self[id].awaited = []
+        let list = owners[id.place].awaited
+        owners[id.place].awaited = []
         for var awaited in list where activities[awaited.key]?.operation?.reference == awaited.cause {
             guard let number = sendInvalidation(id, awaited.key, cause: awaited.isDrop ? nil : awaited.cause),
-                let session = self[id].session?.number
+                let session = owners[id.place].session?.number
             else {
                 continue
             }
             awaited.sent = (session: session, number: number)
-            self[id].awaited.append(awaited)
+            owners[id.place].awaited.append(awaited)
             guard !awaited.isDrop else { continue }
             activities[awaited.key]?.operation?.invalidated.append((owner: id, session: session, number: number))
         }
@@ -181,33 +183,33 @@ extension RoutingTable {
     }
 
     mutating func endSession(_ id: OwnerID, now: BootInstant) {
-        guard let session = self[id].session else { return }
-        self[id].session = nil
+        guard let session = owners[id.place].session else { return }
+        owners[id.place].session = nil
         if !isComplete, claims.values.contains(where: { $0.contains { $0.owner == id && $0.session == session.number } }) {
-            self[id].mustReportAgain = true
+            owners[id.place].mustReportAgain = true
         }
-        self[id].seen = []
-        self[id].pending = []
+        owners[id.place].seen = []
+        owners[id.place].pending = []
         if let connection = session.connection {
             connections[connection] = nil
             effects.append(.close(connection))
         }
-        note(.sessionEnded(Session(owner: self[id].instance, generation: self[id].generation, number: session.number)))
+        note(.sessionEnded(Session(owner: owners[id.place].instance, generation: owners[id.place].generation, number: session.number)))
     }
 
     /// Brings etcd's entry to what is desired; one transaction at a time.
     mutating func write(_ id: OwnerID) {
-        guard !self[id].isWriting, !self[id].isWritten else { return }
-        self[id].isWriting = true
-        effects.append(.writeRoster(self[id].instance, self[id].desired))
+        guard !owners[id.place].isWriting, !owners[id.place].isWritten else { return }
+        owners[id.place].isWriting = true
+        effects.append(.writeRoster(owners[id.place].instance, owners[id.place].desired))
     }
 
     /// The guarded transaction of `writeRoster` succeeded.
     package mutating func rosterWritten(_ instance: InstanceKey, _ entry: RosterEntry, now: BootInstant) {
-        guard let id = ownersByInstance[instance], self[id].isWriting else { return }
-        let old = self[id].entry
-        self[id].isWriting = false
-        self[id].entry = entry
+        guard let id = ownersByInstance[instance], owners[id.place].isWriting else { return }
+        let old = owners[id.place].entry
+        owners[id.place].isWriting = false
+        owners[id.place].entry = entry
         if let old, old.generation < entry.generation { supersede(id, now: now) }
         switch entry.state {
         case .in: break
@@ -218,8 +220,8 @@ extension RoutingTable {
         // A heartbeat may wait for the roster.
         touch(id)
         goOnWithout(id, now: now)
-        if let greeting = self[id].greeting, self[id].isWritten {
-            self[id].greeting = nil
+        if let greeting = owners[id.place].greeting, owners[id.place].isWritten {
+            owners[id.place].greeting = nil
             begin(id, greeting.connection, now: now)
         }
         checkProgress(now: now)

@@ -18,7 +18,9 @@ extension RoutingTable {
             }
             if owner.entry == nil, !owner.isWriting { return "\(owner.id) waits for a roster entry that nobody writes" }
         }
-        for (instance, id) in ownersByInstance where !isKnown(id) || self[id].instance != instance { return "\(instance) is not \(id)" }
+        for (instance, id) in ownersByInstance where !isKnown(id) || owners[id.place].instance != instance {
+            return "\(instance) is not \(id)"
+        }
         return nil
     }
 
@@ -29,7 +31,7 @@ extension RoutingTable {
             guard let operation = activity.operation else { continue }
             let reference = operation.reference
             guard isKnown(reference.owner) else { return "\(key): \(reference) has no owner" }
-            guard let known = self[reference.owner].operations[reference.number], known.key == key else {
+            guard let known = owners[reference.owner.place].operations[reference.number], known.key == key else {
                 return "\(key): \(reference) is not among its owner's operations"
             }
             if (known.outcome == nil) != (operation.version == nil) { return "\(key): \(reference) is completed on one side only" }
@@ -44,7 +46,7 @@ extension RoutingTable {
             guard let operation = activity.operation else { continue }
             for id in Set(operation.awaited) {
                 let wanted = operation.awaited.count { $0 == id }
-                let asked = self[id].awaited.count { $0.key == key && $0.cause == operation.reference }
+                let asked = owners[id.place].awaited.count { $0.key == key && $0.cause == operation.reference }
                 if wanted != asked {
                     return "\(key): \(operation.reference) waits \(wanted) times for \(id), which was asked \(asked) times"
                 }

@@ -3,7 +3,7 @@ import FluxonCore
 // Lookups, drops and ordered removals (M1, M4, M4a, R4, R7, R10).
 extension RoutingTable {
     mutating func lookUp(_ id: OwnerID, _ lookup: LinkLookup, now: BootInstant) {
-        guard let session = self[id].session else { return }
+        guard let session = owners[id.place].session else { return }
         let waiting = WaitingLookup(owner: id, session: session.number, lookup: lookup)
         // The usual case leaves no trace.
         if activities[lookup.key] == nil, answer(waiting) { return }
@@ -17,7 +17,7 @@ extension RoutingTable {
         guard activity.operation == nil || showsEarly else { return }
         activities[key]?.lookups = []
         var rest: [WaitingLookup] = []
-        for waiting in activity.lookups where self[waiting.owner].session?.number == waiting.session {
+        for waiting in activity.lookups where owners[waiting.owner.place].session?.number == waiting.session {
             if !answer(waiting) { rest.append(waiting) }
         }
         activities[key]?.lookups = rest
@@ -46,7 +46,7 @@ extension RoutingTable {
             return true
         }
         let others = holderLists.owners(of: record.holders).filter { $0 != waiting.owner }
-        let reachable = others.filter { self[$0].session?.connection != nil }
+        let reachable = others.filter { owners[$0.place].session?.connection != nil }
         // With nobody else listed, the asker learns that it is alone; having nothing it drops, and the key goes in order (R10).
         guard !reachable.isEmpty || (others.isEmpty && !record.holders.isEmpty) else { return false }
         register(waiting.owner, lookup.key, &record)

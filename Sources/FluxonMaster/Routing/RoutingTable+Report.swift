@@ -3,9 +3,9 @@ import FluxonCore
 // What owners bring into a session: reports of a new term (R5–R7, R9) and of the same one (R3).
 extension RoutingTable {
     mutating func report(_ id: OwnerID, _ page: ReportPage, now: BootInstant) {
-        guard self[id].session?.isActive == false else { return endSession(id, now: now) }
+        guard owners[id.place].session?.isActive == false else { return endSession(id, now: now) }
         // R5: the owner obeys no older grant since it adopted this session; its lease counts from here.
-        self[id].lease.granted(receipt: now)
+        owners[id.place].lease.granted(receipt: now)
         for entry in page.entries {
             if isOfTheFuture(entry.version) {
                 note(.anomaly("\(entry.key): \(id) reports version \(entry.version), which nobody has given"))
@@ -17,8 +17,8 @@ extension RoutingTable {
             }
         }
         for commit in page.pending {
-            reportedPending.insert(self[id].name(commit.operation))
-            self[id].pending.append(commit)
+            reportedPending.insert(owners[id.place].name(commit.operation))
+            owners[id.place].pending.append(commit)
         }
         if page.isLast { reportEnded(id, now: now) }
     }
@@ -31,7 +31,7 @@ extension RoutingTable {
 
     /// In an owner's first report nothing can be missed: this term lists nothing at it that it did not name.
     private mutating func see(_ id: OwnerID, _ key: Key) {
-        if self[id].hasReported, self[id].session?.isActive == false { self[id].seen.insert(key) }
+        if owners[id.place].hasReported, owners[id.place].session?.isActive == false { owners[id.place].seen.insert(key) }
     }
 
     /// Nobody can have a version that this master has not given yet: taken for true, it would be given to other bytes later (I1).
@@ -40,7 +40,8 @@ extension RoutingTable {
     private mutating func reportLive(_ id: OwnerID, _ entry: ReportEntry, now: BootInstant) {
         guard var record = records[entry.key] else {
             // R3, R7: of a key that this term knows nothing about; else it was removed or is being written.
-            let isNews = !self[id].hasReported && !removals.contains(entry.key) && activities[entry.key]?.operation == nil && !isComplete
+            let isNews =
+                !owners[id.place].hasReported && !removals.contains(entry.key) && activities[entry.key]?.operation == nil && !isComplete
             guard isNews else { return drop(id, entry) }
             var record = KeyRecord(version: entry.version, byteCount: entry.byteCount)
             register(id, entry.key, &record)
@@ -50,7 +51,7 @@ extension RoutingTable {
             return
         }
         guard record.version == entry.version else {
-            if !isOpen, !self[id].hasReported {
+            if !isOpen, !owners[id.place].hasReported {
                 note(.anomaly("\(entry.key): live in \(record.version) and, at \(id), in \(entry.version)"))
             }
             return drop(id, entry)
@@ -68,7 +69,7 @@ extension RoutingTable {
             return claim(id, entry, cause, now: now)
         }
         guard record.version == entry.version, let cause = entry.parkedBy else { return drop(id, entry) }
-        guard self[id].hasReported else { return claim(id, entry, cause, now: now) }
+        guard owners[id.place].hasReported else { return claim(id, entry, cause, now: now) }
         register(id, entry.key, &record)
         records[entry.key] = record
         if running == nil {
@@ -90,7 +91,7 @@ extension RoutingTable {
         if running.reference.owner == id {
             // Behind its own commit that only names the cause, in case that another operation parked the copy and came to nothing.
             if entry.parkedBy != running.reference { send(id, .restore(entry.key, entry.version)) }
-        } else if let number = sendInvalidation(id, entry.key, cause: running.reference), let session = self[id].session?.number {
+        } else if let number = sendInvalidation(id, entry.key, cause: running.reference), let session = owners[id.place].session?.number {
             activities[entry.key]?.operation?.invalidated.append((owner: id, session: session, number: number))
         }
     }
@@ -105,7 +106,7 @@ extension RoutingTable {
     /// R3: a copy that comes back while an operation is prepared is invalidated in the new session before the operation completes.
     private mutating func invalidateIfPrepared(_ id: OwnerID, _ key: Key, again: Bool = false, now: BootInstant) {
         guard var operation = activities[key]?.operation, operation.version == nil, operation.reference.owner != id,
-            let session = self[id].session?.number,
+            let session = owners[id.place].session?.number,
             again || !operation.invalidated.contains(where: { $0.owner == id && $0.session == session })
         else { return }
         invalidate(id, for: &operation, now: now)
@@ -113,7 +114,7 @@ extension RoutingTable {
     }
 
     private mutating func claim(_ id: OwnerID, _ entry: ReportEntry, _ cause: OperationReference, now: BootInstant) {
-        guard let session = self[id].session?.number else { return }
+        guard let session = owners[id.place].session?.number else { return }
         see(id, entry.key)
         let claim = ParkedClaim(owner: id, session: session, version: entry.version, byteCount: entry.byteCount, cause: cause)
         claims[entry.key, default: []].append(claim)
@@ -121,32 +122,32 @@ extension RoutingTable {
     }
 
     private mutating func reportEnded(_ id: OwnerID, now: BootInstant) {
-        self[id].session?.isActive = true
-        let pending = self[id].pending
+        owners[id.place].session?.isActive = true
+        let pending = owners[id.place].pending
         let named = Set(pending.map(\.operation))
         // What the owner no longer waits for it has taken.
-        for number in self[id].operations.keys.sorted() where !named.contains(number) {
-            guard let operation = self[id].operations.removeValue(forKey: number),
-                activities[operation.key]?.operation?.reference == self[id].name(number)
+        for number in owners[id.place].operations.keys.sorted() where !named.contains(number) {
+            guard let operation = owners[id.place].operations.removeValue(forKey: number),
+                activities[operation.key]?.operation?.reference == owners[id.place].name(number)
             else { continue }
             // One that is only prepared a correct owner names: what this one does not ask for comes to nothing.
             if operation.outcome == nil { abort(operation.key, now: now) } else { expose(operation.key, now: now) }
         }
-        if self[id].hasReported { removeUnreported(id, now: now) }
-        self[id].hasReported = true
-        self[id].mustReportAgain = false
-        self[id].isTrusted = true
-        self[id].seen = []
-        self[id].pending = []
+        if owners[id.place].hasReported { removeUnreported(id, now: now) }
+        owners[id.place].hasReported = true
+        owners[id.place].mustReportAgain = false
+        owners[id.place].isTrusted = true
+        owners[id.place].seen = []
+        owners[id.place].pending = []
         for commit in pending where !replay(id, commit, now: now) {
-            let reference = self[id].name(commit.operation)
-            guard let session = self[id].session?.number else { continue }
+            let reference = owners[id.place].name(commit.operation)
+            guard let session = owners[id.place].session?.number else { continue }
             let waiting = WaitingCommit(owner: id, session: session, reference: reference, commit: commit)
             activities[commit.key, default: .init()].commits.append(waiting)
         }
         judgeAllClaims(now: now)
-        let told = self[id].session?.link.lastEnqueued ?? 0
-        self[id].session?.returnsAfter = told
+        let told = owners[id.place].session?.link.lastEnqueued ?? 0
+        owners[id.place].session?.returnsAfter = told
         returnIfProcessed(id)
         for commit in pending { prepareNext(commit.key, now: now) }
         checkProgress(now: now)
@@ -157,22 +158,22 @@ extension RoutingTable {
     /// A master that died before would leave an owner that is trusted with a copy which others have overwritten, or with an operation
     /// whose effect others have seen (decision 0017).
     mutating func returnIfProcessed(_ id: OwnerID) {
-        guard self[id].desired.state != .in, let session = self[id].session, session.isActive else { return }
+        guard owners[id.place].desired.state != .in, let session = owners[id.place].session, session.isActive else { return }
         var isProcessed = session.link.acknowledged >= session.returnsAfter
         #if FLUXON_PLANTING
         if planted == .returnEarly { isProcessed = true }
         #endif
         guard isProcessed else { return }
-        self[id].desired.state = .in
+        owners[id.place].desired.state = .in
         write(id)
     }
 
     /// R3: what the table lists at this owner and the owner did not name is gone. The bytes of a commit that it still has to take are
     /// there without being named.
     private mutating func removeUnreported(_ id: OwnerID, now: BootInstant) {
-        var seen = self[id].seen
-        for commit in self[id].pending {
-            guard case .committed(let version)? = self[id].operations[commit.operation]?.outcome else { continue }
+        var seen = owners[id.place].seen
+        for commit in owners[id.place].pending {
+            guard case .committed(let version)? = owners[id.place].operations[commit.operation]?.outcome else { continue }
             if records[commit.key]?.version == version { seen.insert(commit.key) }
         }
         let lists = holderLists
@@ -195,13 +196,13 @@ extension RoutingTable {
     ///
     /// - Returns: False for an operation that was never decided.
     private mutating func replay(_ id: OwnerID, _ commit: LinkCommit, now: BootInstant) -> Bool {
-        guard let operation = self[id].operations[commit.operation] else { return false }
+        guard let operation = owners[id.place].operations[commit.operation] else { return false }
         guard case .committed(let version)? = operation.outcome else {
             if operation.outcome != nil { sendDone(id, commit.operation, publishes: false, isExposed: true, now: now) }
             return true
         }
         // While it is not exposed the key is closed: nothing can have happened to the version.
-        var isExposed = activities[commit.key]?.operation?.reference != self[id].name(commit.operation)
+        var isExposed = activities[commit.key]?.operation?.reference != owners[id.place].name(commit.operation)
         #if FLUXON_PLANTING
         if planted == .replayUnexposed { isExposed = false }
         #endif

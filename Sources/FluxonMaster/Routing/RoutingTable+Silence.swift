@@ -28,14 +28,16 @@ extension RoutingTable {
     }
 
     private mutating func judge(_ id: OwnerID, now: BootInstant) {
-        while let first = self[id].untaken.first, !isUnexposed(self[id], first.operation) { self[id].untaken.removeFirst() }
-        let owner = self[id]
+        while let first = owners[id.place].untaken.first, !isUnexposed(owners[id.place], first.operation) {
+            owners[id.place].untaken.removeFirst()
+        }
+        let owner = owners[id.place]
         if let due = bypassDue(owner), due < now {
             if owner.isOut(term: term) { goOnWithout(id, now: now) } else { bypass(id, now: now) }
         }
         if canBeLost(owner), lostDue(owner) < now {
             endSession(id, now: now)
-            self[id].desired.state = .lost
+            owners[id.place].desired.state = .lost
             write(id)
         } else if isMissing(owner), reportDue < now {
             bypass(id, now: now)
@@ -45,9 +47,9 @@ extension RoutingTable {
     /// G2: no grants any more, then the roster. It says of a lost owner that came back and is not in again yet that it has no rights.
     private mutating func bypass(_ id: OwnerID, now: BootInstant) {
         endSession(id, now: now)
-        if self[id].desired.state != .lost { self[id].desired.state = .bypassed(term: term) }
+        if owners[id.place].desired.state != .lost { owners[id.place].desired.state = .bypassed(term: term) }
         #if FLUXON_PLANTING
-        if planted == .bypassWithoutRoster { self[id].entry = self[id].desired }
+        if planted == .bypassWithoutRoster { owners[id.place].entry = owners[id.place].desired }
         #endif
         write(id)
         goOnWithout(id, now: now)
@@ -83,40 +85,40 @@ extension RoutingTable {
 
     /// Releases what waited for an owner that is out: confirmations whose lease is over, and its own completions.
     mutating func goOnWithout(_ id: OwnerID, now: BootInstant) {
-        guard self[id].isOut(term: term) else { return }
-        while let first = self[id].awaited.first, deadBy(first.barrier) < now {
-            self[id].awaited.removeFirst()
+        guard owners[id.place].isOut(term: term) else { return }
+        while let first = owners[id.place].awaited.first, deadBy(first.barrier) < now {
+            owners[id.place].awaited.removeFirst()
             resolve(first, id, now: now)
         }
-        for number in self[id].operations.keys.sorted() {
-            guard let operation = self[id].operations[number] else { continue }
-            exposeIfRunning(operation.key, self[id].name(number), now: now)
+        for number in owners[id.place].operations.keys.sorted() {
+            guard let operation = owners[id.place].operations[number] else { continue }
+            exposeIfRunning(operation.key, owners[id.place].name(number), now: now)
         }
     }
 
     /// R4: final. L3 is over, for `lostAfter` is longer than W₀.
     mutating func becameLost(_ id: OwnerID, now: BootInstant) {
-        note(.lost(self[id].instance))
-        forget(id, self[id].generation, now: now)
-        self[id].isTrusted = false
+        note(.lost(owners[id.place].instance))
+        forget(id, owners[id.place].generation, now: now)
+        owners[id.place].isTrusted = false
     }
 
     /// R1, R4: the generation before is fenced or dead, and never comes back.
     mutating func supersede(_ id: OwnerID, now: BootInstant) {
-        forget(id, Generation(self[id].generation.number - 1), now: now)
-        self[id].hasReported = true
-        self[id].isTrusted = true
-        self[id].lease = ValidityLease()
+        forget(id, Generation(owners[id.place].generation.number - 1), now: now)
+        owners[id.place].hasReported = true
+        owners[id.place].isTrusted = true
+        owners[id.place].lease = ValidityLease()
     }
 
     /// Everything of one generation: its operations, what waited for it, its copies.
     private mutating func forget(_ id: OwnerID, _ generation: Generation, now: BootInstant) {
-        self[id].mustReportAgain = false
-        let operations = self[id].operations
-        self[id].operations = [:]
-        self[id].untaken = []
-        let awaited = self[id].awaited
-        self[id].awaited = []
+        owners[id.place].mustReportAgain = false
+        let operations = owners[id.place].operations
+        owners[id.place].operations = [:]
+        owners[id.place].untaken = []
+        let awaited = owners[id.place].awaited
+        owners[id.place].awaited = []
         for number in operations.keys.sorted() {
             guard let operation = operations[number] else { continue }
             let reference = OperationReference(owner: id, generation: generation, number: number)

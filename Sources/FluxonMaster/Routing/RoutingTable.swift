@@ -23,7 +23,8 @@ package struct RoutingTable: Sendable {
     #endif
     package var backlogLimit = Limits.linkBacklogMessages
 
-    /// By owner number, less one.
+    /// By `OwnerID.place`. Reached by the array's own subscript: one of ours that lends with `_read` copies a record of 440 bytes into a frame
+    /// on the heap, and Swift 6.3.1 looks at the copy after it is freed.
     var owners: [RoutingOwner] = []
     var ownersByInstance: [InstanceKey: OwnerID] = [:]
     var connections: [ConnectionID: OwnerID] = [:]
@@ -104,7 +105,7 @@ package struct RoutingTable: Sendable {
 
     /// The owner's session in force and whether its report is complete.
     package func session(of instance: InstanceKey) -> (owner: OwnerID, number: UInt64, isActive: Bool)? {
-        guard let id = ownersByInstance[instance], let session = self[id].session else { return nil }
+        guard let id = ownersByInstance[instance], let session = owners[id.place].session else { return nil }
         return (id, session.number, session.isActive)
     }
 
@@ -127,7 +128,7 @@ package struct RoutingTable: Sendable {
     }
 
     private mutating func flush(_ id: OwnerID, now: BootInstant) {
-        guard var session = self[id].session else { return }
+        guard var session = owners[id.place].session else { return }
         if session.link.isOverLimit { return endSession(id, now: now) }
         guard let connection = session.connection else { return }
         if let welcome = session.welcome {
@@ -150,12 +151,14 @@ package struct RoutingTable: Sendable {
             frame.acknowledged = session.link.received
             effects.append(.send(connection, frame))
         }
-        self[id].session = session
+        owners[id.place].session = session
     }
 
     /// L2: everything that was sent before is behind the barrier. G3: never before the roster says `in`.
     private mutating func takeGrant(_ session: inout RoutingSession, _ id: OwnerID) -> LinkGrant? {
-        guard let sentAt = session.heartbeat, session.isActive, self[id].isWritten, self[id].desired.state == .in else { return nil }
+        guard let sentAt = session.heartbeat, session.isActive, owners[id.place].isWritten, owners[id.place].desired.state == .in else {
+            return nil
+        }
         session.heartbeat = nil
         return LinkGrant(sentAt: sentAt, length: timing.validityLease, barrier: session.link.lastEnqueued)
     }
@@ -165,19 +168,13 @@ package struct RoutingTable: Sendable {
         return effects
     }
 
-    subscript(_ id: OwnerID) -> RoutingOwner {
-        // Lent, not copied: a record is a dozen of references.
-        _read { yield owners[Int(id.number) - 1] }
-        _modify { yield &owners[Int(id.number) - 1] }
-    }
-
     /// Numbers in messages come from outside.
     func isKnown(_ id: OwnerID) -> Bool { id.number > 0 && Int(id.number) <= owners.count }
 
     /// Queues for the owner's session; without one it is lost, and the resync makes it good.
     mutating func send(_ id: OwnerID, _ message: MasterMessage) {
-        guard self[id].session != nil else { return }
-        self[id].session?.link.enqueue(message)
+        guard owners[id.place].session != nil else { return }
+        owners[id.place].session?.link.enqueue(message)
         touch(id)
     }
 
@@ -193,4 +190,9 @@ package struct RoutingTable: Sendable {
     mutating func tidy(_ key: Key) {
         if let activity = activities[key], activity.isIdle { activities[key] = nil }
     }
+}
+
+extension OwnerID {
+    /// Where its record lies in `RoutingTable.owners`.
+    var place: Int { Int(number) - 1 }
 }

@@ -32,6 +32,12 @@ package final class ProcessSessionProbe {
     package func connect() {
         let new = RPCStream(path: MethodPath.localSession, metadata: RPCMetadata(), limits: RPCLimits())
         session.connect(LocalChannel(new, loop: service.loop))
+        replaceStream(with: new)
+    }
+
+    /// On no connection a stream does not end by itself, and would keep its channel and all answers that nobody reads.
+    private func replaceStream(with new: RPCStream?) {
+        stream?.cancel()
         stream = new
     }
 
@@ -46,6 +52,7 @@ package final class ProcessSessionProbe {
     package func end() -> String? {
         backend.isHeld = false
         session.end()
+        replaceStream(with: nil)
         while backend.makeRoom(byteCount: 1, for: .owner) {}
         pool.collect()
         let statistics = pool.statistics

@@ -16,15 +16,24 @@ package struct FencingAttestation: Sendable {
         path = folder + "/generation"
         self.instance = instance
         let bytes = (try? File.readAll(path, limit: Limits.attributeBytes)) ?? []
-        let line = String(validating: bytes, as: UTF8.self).flatMap(AttributeLine.init(parsing:))
-        previous = line?["instance"] == instance.name ? line?["generation"].flatMap(UInt64.init).map(Generation.init) : nil
+        previous = Self.generation(in: bytes, of: instance)
+    }
+
+    /// What the line of a folder says about `instance`; nil for bytes that are no such line, or another's.
+    package static func generation(in bytes: [UInt8], of instance: InstanceKey) -> Generation? {
+        guard let line = String(validating: bytes, as: UTF8.self).flatMap(AttributeLine.init(parsing:)), line["instance"] == instance.name
+        else { return nil }
+        return line["generation"].flatMap(UInt64.init).map(Generation.init)
+    }
+
+    package static func line(_ generation: Generation, of instance: InstanceKey) -> [UInt8] {
+        Array(AttributeLine([("generation", "\(generation)"), ("instance", instance.name)]).text.utf8)
     }
 
     /// To be called when the folder is this process's, before there is a new pool.
     package func takeOut() throws(SystemError) { try File.remove(path) }
 
     package func record(_ generation: Generation) throws(SystemError) {
-        let line = AttributeLine([("generation", "\(generation)"), ("instance", instance.name)])
-        try File.replace(path, with: Array(line.text.utf8))
+        try File.replace(path, with: Self.line(generation, of: instance))
     }
 }

@@ -30,14 +30,12 @@ struct EntryTable {
         entry.pointee.version_sequence = fields.version.sequence
         entry.pointee.flags = fields.flags
         entry.pointee.key_length = UInt16(key.count)
-        withUnsafeMutableBytes(of: &entry.pointee.key) { inline in
-            if let keyExtent {
-                inline.storeBytes(of: keyExtent.offset, as: UInt64.self)
-                inline.storeBytes(of: keyExtent.capacity, toByteOffset: 8, as: UInt64.self)
-                UnsafeMutableRawBufferPointer(start: keyBase + Int(keyExtent.offset), count: key.count).copyMemory(from: key)
-            } else {
-                inline.copyMemory(from: key)
-            }
+        if let keyExtent {
+            inlineKey(number).storeBytes(of: keyExtent.offset, as: UInt64.self)
+            inlineKey(number).storeBytes(of: keyExtent.capacity, toByteOffset: 8, as: UInt64.self)
+            UnsafeMutableRawBufferPointer(start: keyBase + Int(keyExtent.offset), count: key.count).copyMemory(from: key)
+        } else {
+            inlineKey(number).copyMemory(from: key)
         }
         return generation
     }
@@ -62,9 +60,8 @@ struct EntryTable {
     func keyExtent(_ number: UInt32) -> Extent? {
         let entry = entries + Int(number)
         guard Int(entry.pointee.key_length) > Int(CFLUXON_INLINE_KEY_BYTES) else { return nil }
-        return withUnsafeBytes(of: &entry.pointee.key) { inline in
-            Extent(offset: inline.load(as: UInt64.self), capacity: inline.load(fromByteOffset: 8, as: UInt64.self))
-        }
+        let inline = inlineKey(number)
+        return Extent(offset: inline.load(as: UInt64.self), capacity: inline.load(fromByteOffset: 8, as: UInt64.self))
     }
 
     /// Lends the key's bytes; nothing when the entry is damaged.
@@ -78,7 +75,13 @@ struct EntryTable {
             }
             return body(UnsafeRawBufferPointer(start: keyBase + Int(keyExtent.offset), count: length))
         }
-        return withUnsafeBytes(of: &entry.pointee.key) { body(UnsafeRawBufferPointer(rebasing: $0[..<length])) }
+        return body(UnsafeRawBufferPointer(rebasing: inlineKey(number)[..<length]))
+    }
+
+    /// The entry's own room for a key. By address: `&` on the field is an access to the whole entry, whose word readers load meanwhile.
+    private func inlineKey(_ number: UInt32) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(
+            start: UnsafeMutableRawPointer(entries + Int(number)) + EntryLayout.key, count: Int(CFLUXON_INLINE_KEY_BYTES))
     }
 }
 

@@ -22,7 +22,7 @@ package final class WriteArena: @unchecked Sendable {
     /// stays as it is: other threads write there.
     package func map(_ span: PoolSpan) throws(PoolError) {
         guard !isMapped(from: span.offset, to: span.offset &+ span.byteCount) else { return }
-        guard let range = range(span.offset, span.byteCount), range.lowerBound % 4096 == 0, range.count % 4096 == 0, !range.isEmpty else {
+        guard let range = pages(of: span) else {
             throw .damaged("a granted span of \(span.byteCount) bytes at \(span.offset) is outside the pool")
         }
         do {
@@ -34,9 +34,25 @@ package final class WriteArena: @unchecked Sendable {
         spans.withLock { $0.append(span) }
     }
 
+    /// Bytes of the pool's file: no process is granted more.
+    package var byteCount: UInt64 { UInt64(mapping.byteCount) }
+
+    /// What an owner grants is another process's word: an extent must be aligned as extents are, not empty, and within the file. Whether it
+    /// is mapped `bytes` tells.
+    ///
+    /// - Throws: `.damaged`.
+    package func check(_ extent: Extent) throws(PoolError) {
+        let alignment = UInt64(SizeClasses.alignment)
+        guard extent.capacity > 0, extent.offset % alignment == 0, extent.capacity % alignment == 0,
+            range(extent.offset, extent.capacity) != nil
+        else {
+            throw .damaged("a granted extent of \(extent.capacity) bytes at \(extent.offset) is none of this pool")
+        }
+    }
+
     /// Unmaps withdrawn memory, which may be several granted spans or part of one; then the process confirms to the owner.
     package func unmap(_ span: PoolSpan) throws(PoolError) {
-        guard let range = range(span.offset, span.byteCount) else {
+        guard let range = pages(of: span) else {
             throw .damaged("a withdrawn span of \(span.byteCount) bytes at \(span.offset) is outside the pool")
         }
         spans.withLock { spans in
@@ -70,6 +86,14 @@ package final class WriteArena: @unchecked Sendable {
             }
             return position >= end
         }
+    }
+
+    /// The kernel would take more than a span that ends within a page.
+    private func pages(of span: PoolSpan) -> Range<Int>? {
+        guard let range = range(span.offset, span.byteCount), range.lowerBound % 4096 == 0, range.count % 4096 == 0, !range.isEmpty else {
+            return nil
+        }
+        return range
     }
 
     private func range(_ offset: UInt64, _ byteCount: UInt64) -> Range<Int>? {

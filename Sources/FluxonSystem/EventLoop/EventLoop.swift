@@ -77,7 +77,7 @@ package final class EventLoop: @unchecked Sendable {
         }
         mustStop.store(true, ordering: .releasing)
         queue.wake()
-        if !isCurrent { thread?.join() }
+        if isCurrent { thread?.detach() } else { thread?.join() }
     }
 
     /// Whether the caller runs on this loop's thread.

@@ -44,12 +44,10 @@ package final class SharedMapping: @unchecked Sendable {
 
     deinit {
         #if FLUXON_ONE_ADDRESS
-        let isKept = true
-        #else
-        let isKept = false
+        guard OneAddress.release(base) else { return }
         #endif
         // In a forked child the addresses are not mapped, or something else is there by now.
-        if !isKept, !fork.isChild { _ = cfluxon_unmap(base, byteCount) }
+        if !fork.isChild { _ = cfluxon_unmap(base, byteCount) }
     }
 
     /// Brings the pages of `range` in at once. The range must have memory (`MemoryFile.reserve`).
