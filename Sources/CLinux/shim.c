@@ -72,15 +72,31 @@ int cfluxon_epoll_add(int epoll, int fd, uint32_t events, uint64_t tag) { return
 int cfluxon_epoll_modify(int epoll, int fd, uint32_t events, uint64_t tag) { return control(epoll, EPOLL_CTL_MOD, fd, events, tag); }
 int cfluxon_epoll_remove(int epoll, int fd) { return control(epoll, EPOLL_CTL_DEL, fd, 0, 0); }
 
-int cfluxon_epoll_wait(int epoll, cfluxon_event *events, int capacity, int timeout_milliseconds) {
-    struct epoll_event found[256];
-    if (capacity > 256) capacity = 256;
-    int count = epoll_wait(epoll, found, capacity, timeout_milliseconds);
-    if (count < 0) return errno == EINTR ? 0 : -errno;
+#define EPOLL_BATCH 256
+
+static int batch(int capacity) { return capacity < EPOLL_BATCH ? capacity : EPOLL_BATCH; }
+
+static void take_events(cfluxon_event *events, const struct epoll_event *found, int count) {
     for (int i = 0; i < count; i++) {
         events[i].tag = found[i].data.u64;
         events[i].events = from_epoll(found[i].events);
     }
+}
+
+int cfluxon_epoll_wait(int epoll, cfluxon_event *events, int capacity, int timeout_milliseconds) {
+    struct epoll_event found[EPOLL_BATCH];
+    int count = epoll_wait(epoll, found, batch(capacity), timeout_milliseconds);
+    if (count < 0) return errno == EINTR ? 0 : -errno;
+    take_events(events, found, count);
+    return count;
+}
+
+int cfluxon_epoll_wait_nanoseconds(int epoll, cfluxon_event *events, int capacity, int64_t nanoseconds) {
+    struct epoll_event found[EPOLL_BATCH];
+    struct timespec timeout = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    int count = epoll_pwait2(epoll, found, batch(capacity), &timeout, NULL);
+    if (count < 0) return 0;
+    take_events(events, found, count);
     return count;
 }
 

@@ -20,7 +20,8 @@ import FluxonPool
 /// | I7 | `i7ReportedFirst` | at every completion |
 /// | | `i7NeverFalls` | after every turn |
 /// | I8 | `i8Once` | at every exposure |
-/// | | `i8AnsweredAfterCompletion` | at every answer `committed` |
+/// | | `i8NotDecidedAgain` | at every completion |
+/// | | `i8AnsweredAfterCompletion`, `i8TakenWithValidity` | at every answer `committed` |
 /// | | `i8ShownAfterTaken` | at every answer to a lookup that leaves a master |
 /// | I9 | `i9NeverBack` | the same |
 /// | | `i9AbsentInOrder` | when a new master declares what nobody reported absent |
@@ -45,11 +46,18 @@ struct Invariants {
         let life: UInt64
     }
 
+    private struct Replaced {
+        let version: Version
+        var operation: OperationReference
+        var places: Set<Place>
+    }
+
     /// The value that (key, version) names.
     private var contents: [VersionOfKey: UInt64] = [:]
     private var published: Set<VersionOfKey> = []
     private var completed: Set<VersionOfKey> = []
     private var exposedIn: [UInt64: Version] = [:]
+    private var exposedOperations: [OperationReference: Version] = [:]
     private var completedVersions: Set<Version> = []
     private var exposedVersions: Set<VersionOfKey> = []
     /// The newest version of a key, or absence, that somebody may have learnt.
@@ -58,6 +66,10 @@ struct Invariants {
     private var newestPerTerm: [Key: Version] = [:]
     /// Owners' lives that have the newest version of a key and did nothing that loses it (I9).
     private var goodCopies: [Key: Set<Place>] = [:]
+    /// The same of the version that an operation replaces. As long as its owner waits for its outcome it may be decided anew (0017).
+    private var replaced: [Key: Replaced] = [:]
+    /// Commits whose owners are not believed any more.
+    private var abandoned: Set<OperationReference> = []
     private var terms: [Place: UInt64] = [:]
     private var generations: [Int: UInt64] = [:]
     /// Keys that a violation named, for the story at the end.
@@ -137,9 +149,23 @@ struct Invariants {
         }
     }
 
+    /// The same of every operation, also one that removes. A deposed master may decide for itself what nobody hears any more.
+    private mutating func i8NotDecidedAgain(_ operation: OperationReference, _ key: Key, _ version: Version) {
+        if let exposed = exposedOperations[operation], exposed < version {
+            fail("I8: \(operation) on \(name(key)) is completed again, in \(version), after \(exposed) was seen by others", of: key)
+        }
+    }
+
     /// The caller's answer never precedes completion.
-    mutating func i8AnsweredAfterCompletion(_ version: Version) {
+    private mutating func i8AnsweredAfterCompletion(_ version: Version) {
         if !completedVersions.contains(version) { fail("I8: \(version) was answered before it was completed") }
+    }
+
+    /// Who takes a commit that nobody has seen may still serve by itself: otherwise the next master may go on without it (0017).
+    private mutating func i8TakenWithValidity(_ key: Key, _ version: Version, by host: SimulatedHost, isValid: Bool) {
+        if !isValid, !exposedVersions.contains(VersionOfKey(key: key, version: version)) {
+            fail("I8: \(host.instance) shows version \(version) of \(name(key)) as the first, and its validity is over", of: key)
+        }
     }
 
     /// Nothing is exposed before C5's acknowledgement: whoever is told of a version is told of one that its committer has published,
@@ -161,10 +187,15 @@ struct Invariants {
     }
 
     /// An unreported key turns absent only if everybody who had its current version crashed, is not believed, or evicted it.
-    mutating func i9AbsentInOrder(_ key: Key) {
-        guard let newest = newest[key], newest.kind == .put, let places = goodCopies[key], !places.isEmpty else { return }
+    mutating func i9AbsentInOrder(_ key: Key, undecided: Set<OperationReference>) {
+        if let newest = newest[key], newest.kind == .put { i9NobodyHas(key, newest.version, goodCopies[key] ?? []) }
+        if let replaced = replaced[key], undecided.contains(replaced.operation) { i9NobodyHas(key, replaced.version, replaced.places) }
+    }
+
+    private mutating func i9NobodyHas(_ key: Key, _ version: Version, _ places: Set<Place>) {
+        guard !places.isEmpty else { return }
         let owners = places.map { "owner-\($0.host)" }.sorted()
-        fail("I9: \(name(key)) in version \(newest.version) is lost although \(owners) have it", of: key)
+        fail("I9: \(name(key)) in version \(version) is lost although \(owners) have it", of: key)
     }
 
     // MARK: I10
@@ -180,19 +211,39 @@ struct Invariants {
 
     // MARK: What happened
 
-    mutating func operationCompleted(_ commit: LinkCommit, _ version: Version) {
+    mutating func operationCompleted(_ operation: OperationReference, _ commit: LinkCommit, _ version: Version) {
+        i8NotDecidedAgain(operation, commit.key, version)
         i1Order(commit, version)
         if commit.kind == .put { i1Content(commit.key, version, ValueBytes.value(ofByteCount: commit.byteCount)) }
-        if (newest[commit.key]?.version ?? version) <= version {
-            newest[commit.key] = (version, commit.kind)
-            goodCopies[commit.key] = []
+        let former = newest[commit.key]
+        guard former.map({ $0.version <= version }) ?? true else { return }
+        if let former, former.kind == .put, exposedVersions.contains(VersionOfKey(key: commit.key, version: former.version)) {
+            replaced[commit.key] = Replaced(
+                version: former.version, operation: operation, places: goodCopies[commit.key] ?? [])
+        } else {
+            replaced[commit.key]?.operation = operation
         }
+        newest[commit.key] = (version, commit.kind)
+        goodCopies[commit.key] = []
     }
 
-    mutating func exposed(_ key: Key, _ version: Version) {
+    mutating func exposed(_ operation: OperationReference, _ key: Key, _ version: Version) {
+        exposedOperations[operation] = max(exposedOperations[operation] ?? version, version)
+        exposed(key, version)
+    }
+
+    /// Its caller may be the first to learn of it.
+    mutating func answered(_ key: Key, _ version: Version, by host: SimulatedHost, isValid: Bool) {
+        i8AnsweredAfterCompletion(version)
+        i8TakenWithValidity(key, version, by: host, isValid: isValid)
+        exposed(key, version)
+    }
+
+    private mutating func exposed(_ key: Key, _ version: Version) {
         i8Once(key, version)
         exposedVersions.insert(VersionOfKey(key: key, version: version))
         exposed[key] = max(exposed[key] ?? version, version)
+        if let old = replaced[key], old.version < version { replaced[key] = nil }
     }
 
     /// Whether a later version was completed, by another master then.
@@ -212,12 +263,23 @@ struct Invariants {
     }
 
     mutating func evicted(_ key: Key, at host: SimulatedHost) {
-        goodCopies[key]?.remove(Place(host: host.number, life: host.owner.life))
+        let place = Place(host: host.number, life: host.owner.life)
+        goodCopies[key]?.remove(place)
+        replaced[key]?.places.remove(place)
     }
 
     /// R4, R6, R9: what this life has may go, and what others parked for its undecided commits.
     mutating func distrusted(_ host: SimulatedHost) {
-        for key in host.table?.keysInFlight ?? [] { goodCopies[key] = [] }
-        for key in goodCopies.keys { goodCopies[key]?.remove(Place(host: host.number, life: host.owner.life)) }
+        for (operation, key) in host.table?.commitsInFlight ?? [] {
+            abandoned.insert(operation)
+            goodCopies[key] = []
+            replaced[key] = nil
+        }
+        for key in goodCopies.keys { evicted(key, at: host) }
+    }
+
+    /// R9: a copy that is parked for an abandoned commit goes with it, also when the invalidation comes afterwards.
+    mutating func invalidated(_ key: Key, for cause: OperationReference?, at host: SimulatedHost) {
+        if let cause, abandoned.contains(cause) { evicted(key, at: host) }
     }
 }

@@ -26,14 +26,6 @@ package enum PlantedMistake: Hashable, Sendable {
         }
     }
 
-    /// Whether its circumstances are so rare that a test on the rule shows it instead.
-    package var isTooRare: Bool {
-        switch self {
-        case .replica(.takeWithoutValidity), .routing(.returnEarly), .routing(.replayUnexposed), .routing(.dropReplaced): true
-        default: false
-        }
-    }
-
     var readerMistake: PlantedReaderMistake? {
         if case .reader(let mistake) = self { mistake } else { nil }
     }

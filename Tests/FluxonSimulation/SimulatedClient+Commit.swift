@@ -5,10 +5,17 @@ import FluxonPool
 
 // Puts, conditional puts and removes: an extent of the process's own pages, bytes written in place, one token (F1, F2, T1).
 extension Simulation {
-    func put(_ client: SimulatedClient, _ session: SimulatedSession, _ key: Key, _ condition: CommitCondition) {
+    func put(_ client: SimulatedClient, _ session: SimulatedSession, _ key: Key) {
         let value = takeValue()
         reserve(client, session, value) { [unowned self] extent in
-            commit(client, session, key, (value, extent), condition, .write(value))
+            commit(client, session, key, (value, extent), .none, .write(value))
+        }
+    }
+
+    func putIfPresent(_ client: SimulatedClient, _ session: SimulatedSession, _ key: Key) {
+        let value = takeValue()
+        reserve(client, session, value) { [unowned self] extent in
+            commit(client, session, key, (value, extent), .present, .replacePresent(with: value))
         }
     }
 
@@ -23,6 +30,11 @@ extension Simulation {
 
     func remove(_ client: SimulatedClient, _ session: SimulatedSession, _ key: Key) {
         commit(client, session, key, nil, .none, .remove)
+    }
+
+    func removeIf(_ client: SimulatedClient, _ session: SimulatedSession, _ key: Key) {
+        guard let seen = client.seen[key] else { return remove(client, session, key) }
+        commit(client, session, key, nil, .version(seen.version), .removeExpected(seen.value))
     }
 
     private func takeValue() -> UInt64 {
@@ -113,7 +125,8 @@ extension Simulation {
         trace.add(
             now, client.name, [6, value?.number ?? 0, UInt64(number)],
             "\(value.map { "puts \(name(key)) = value \($0.number)" } ?? "removes \(name(key))")\(condition.story)")
-        let patience = random.range(500...6_000) * Self.millisecond
+        // Some wait longer than a new master does (W₀).
+        let patience = (random.oneIn(3) ? random.range(6_000...20_000) : random.range(500...6_000)) * Self.millisecond
         let body: LocalRequest.Body =
             if let value {
                 .commit(

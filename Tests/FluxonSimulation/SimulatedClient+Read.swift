@@ -50,7 +50,7 @@ extension Simulation {
 
     /// A thread may stop anywhere between the steps of P3, for any time.
     func stopOfAThread(_ client: SimulatedClient) -> UInt64? {
-        guard !isCalm else { return nil }
+        guard isRough else { return nil }
         // Where the owner cannot renew its validity a stop is worth more.
         let host = client.host
         let isTroubled = now < host.cutOffUntil || host.clock.read(at: now) >= host.store.deadline

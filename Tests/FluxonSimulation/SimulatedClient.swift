@@ -88,11 +88,13 @@ extension Simulation {
         guard let session = client.session else { return failed(client) }
         let key = pick(keys)
         switch random.below(100) {
-        case 0..<58: get(client, session, key)
-        case 58..<63: ask(client, session, key, .metadata, now)
-        case 63..<83: put(client, session, key, .none)
+        case 0..<57: get(client, session, key)
+        case 57..<61: ask(client, session, key, .metadata, now)
+        case 61..<75: put(client, session, key)
+        case 75..<83: putIfPresent(client, session, key)
         case 83..<90: putIf(client, session, key)
-        case 90..<96: remove(client, session, key)
+        case 90..<93: remove(client, session, key)
+        case 93..<96: removeIf(client, session, key)
         default:
             // What makes room for others is no call that could show that this one is served.
             guard !isHealthDue else { return get(client, session, key) }

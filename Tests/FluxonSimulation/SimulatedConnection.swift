@@ -3,8 +3,8 @@ import FluxonLinearizability
 import FluxonMaster
 import FluxonOwner
 
-/// One stream between an owner and a master: ordered each way, until one side closes it or it is cut. What is under way when it is
-/// cut may still arrive until the receiver learns.
+/// One stream between an owner and a master: ordered each way, until one side closes it or it is cut. What is under way then may
+/// still arrive until the receiver learns.
 final class SimulatedConnection {
     let number: UInt64
     let host: SimulatedHost
@@ -13,6 +13,8 @@ final class SimulatedConnection {
     let masterLife: UInt64
     var isOpenAtOwner = true
     var isOpenAtMaster = true
+    /// Cut, and what was under way is lost at once.
+    var isReset = false
     /// Nothing passes before these times; then everything, in order.
     var upHeldUntil: UInt64 = 0
     var downHeldUntil: UInt64 = 0
@@ -70,9 +72,10 @@ extension Simulation {
         trace.mix(bytes)
         trace.add(now, "\(connection.host.instance)", [40], "→ master-\(connection.master.number): \(story(frame))")
         deliver(to: connection.master, after: arrival(&connection.lastUp, connection.upHeldUntil)) { [unowned self] in
-            guard connection.isOpenAtMaster, connection.master.life == connection.masterLife else { return }
+            guard connection.isOpenAtMaster, !connection.isReset, connection.master.life == connection.masterLife else { return }
             guard connection.master.table != nil else { return closeAtMaster(connection) }
             guard let frame = try? OwnerFrame(decoding: bytes) else { return invariants.fail("codec: an owner's frame") }
+            reportEnds(frame, on: connection)
             turn(connection.master) { table, local in table.received(frame, on: ConnectionID(connection.number), now: local) }
         }
     }
@@ -80,13 +83,19 @@ extension Simulation {
     func sendDown(_ id: ConnectionID, _ frame: MasterFrame, _ master: SimulatedMaster, _ exposedBefore: [Key: Version]) {
         guard let connection = connections[id.number], connection.isOpenAtMaster else { return }
         checkExposure(frame, exposedBefore)
+        for case .invalidate(let invalidation) in frame.messages {
+            if let cause = invalidation.cause { replacing[cause, default: []].append(connection) }
+        }
         let bytes = frame.encoded()
         trace.mix(bytes)
         trace.add(now, "master-\(master.number)", [41], "→ \(connection.host.instance): \(story(frame))")
         deliver(to: connection.host.owner, after: arrival(&connection.lastDown, connection.downHeldUntil)) { [unowned self] in
-            guard connection.isOpenAtOwner, connection.host.owner.life == connection.hostLife else { return }
+            guard connection.isOpenAtOwner, !connection.isReset, connection.host.owner.life == connection.hostLife else { return }
             guard let frame = try? MasterFrame(decoding: bytes) else { return invariants.fail("codec: a master's frame") }
             if case .welcome(let welcome) = frame.control, welcome.keepsNothing { invariants.distrusted(connection.host) }
+            for case .invalidate(let invalidation) in frame.messages {
+                invariants.invalidated(invalidation.key, for: invalidation.cause, at: connection.host)
+            }
             turn(connection.host) { table, local in table.received(frame, now: local) }
         }
     }
@@ -106,6 +115,7 @@ extension Simulation {
 
     /// Each side learns at its own time.
     func disconnect(_ connection: SimulatedConnection) {
+        if random.oneIn(2) { connection.isReset = true }
         if connection.isOpenAtOwner {
             deliver(to: connection.host.owner, after: end(&connection.lastDown, connection.downHeldUntil)) { [unowned self] in
                 guard connection.isOpenAtOwner, connection.host.owner.life == connection.hostLife else { return }

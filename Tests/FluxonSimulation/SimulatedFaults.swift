@@ -62,11 +62,9 @@ extension Simulation {
             tell("the connection of \(host.instance) is cut")
             disconnect(connection)
         case .connectionHeld:
-            let time = random.range(100...9_000)
+            guard let connection = host.connection else { return }
             let ways = random.below(3)
-            tell("the connection of \(host.instance) is held for \(time) ms, \(["both ways", "to the master", "to the owner"][Int(ways)])")
-            if ways != 2 { host.connection?.upHeldUntil = now + time * Self.millisecond }
-            if ways != 1 { host.connection?.downHeldUntil = now + time * Self.millisecond }
+            hold(connection, random.range(100...9_000), up: ways != 2, down: ways != 1)
         case .ownerStopped: stop(host.owner, random.range(50...10_000), "\(host.instance)")
         case .ownerCutOff: cutOff(host, random.oneIn(4) ? random.range(12_000...22_000) : random.range(500...9_000))
         case .ownerKilled: crashOwner(host)
@@ -105,9 +103,9 @@ extension Simulation {
         }
     }
 
-    private func tell(_ text: @autoclosure () -> String) { trace.add(now, "fault", [20], text()) }
+    func tell(_ text: @autoclosure () -> String) { trace.add(now, "fault", [20], text()) }
 
-    private func stop(_ process: SimulatedProcess, _ milliseconds: UInt64, _ name: String) {
+    func stop(_ process: SimulatedProcess, _ milliseconds: UInt64, _ name: String) {
         tell("\(name) is stopped for \(milliseconds) ms")
         process.stoppedUntil = max(process.stoppedUntil, now + milliseconds * Self.millisecond)
     }
@@ -118,7 +116,7 @@ extension Simulation {
         if let connection = host.connection { disconnect(connection) }
     }
 
-    private func crash(_ master: SimulatedMaster) {
+    func crash(_ master: SimulatedMaster) {
         guard master.isAlive else { return }
         tell("master-\(master.number) is killed")
         master.isAlive = false

@@ -156,7 +156,9 @@ extension Simulation {
         let number = number ?? master.nextWrite
         master.nextWrite = max(master.nextWrite, number + 1)
         metadataCall(master) { [unowned self] store, time in
+            let before = store.roster[owner]
             let isWritten = store.write(entry, of: owner, term: term, number: number, now: time)
+            if isWritten, let before, before.generation == entry.generation, before.state != .in, entry.state == .in { ownerIsIn(master) }
             // R4: final from here on, also when the answer gets lost and the master dies.
             if isWritten, entry.state == .lost, let host = hosts.first(where: { $0.instance == owner }) { invariants.distrusted(host) }
             return isWritten

@@ -105,21 +105,23 @@ extension Simulation {
         case .proceed(let extent):
             guard let key = try? Key(order.key) else { return invariants.fail("codec: a key of \(order.key.count) bytes") }
             let token = OperationToken(process: session.number, counter: order.counter)
-            host.commits[token] = { [unowned self] answer in settle(session, host, order.counter, answer) }
+            host.commits[token] = { [unowned self] answer in settle(session, host, order.counter, key, answer) }
             let value = extent.map { CommitRequest<Extent>.Value(extent: $0, byteCount: order.length, flags: 0) }
             let commit = CommitRequest(token: token, key: key, value: value, condition: order.condition, deadline: deadline)
             table.commit(commit, now: local)
         }
     }
 
-    private func settle(_ session: SimulatedSession, _ host: SimulatedHost, _ counter: UInt64, _ answer: CommitAnswer) {
+    private func settle(_ session: SimulatedSession, _ host: SimulatedHost, _ counter: UInt64, _ key: Key, _ answer: CommitAnswer) {
         let result: LocalResult =
             switch answer {
             case .committed(let version): .committed(version)
             case .conditionFailed(let version): .conditionFailed(version)
             case .failed(let code): .failed(code: code.rawValue, message: "")
             }
-        if case .committed(let version) = answer { invariants.i8AnsweredAfterCompletion(version) }
+        if case .committed(let version) = answer {
+            invariants.answered(key, version, by: host, isValid: host.clock.read(at: now) < session.store.deadline)
+        }
         for request in session.ledger.settle(counter: counter, result) {
             tell(session, host, request, .outcome(.init(counter: counter, result: result)))
         }

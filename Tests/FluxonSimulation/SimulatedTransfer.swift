@@ -68,6 +68,8 @@ extension Simulation {
     }
 
     private func askNextHolder(_ fetch: SimulatedFetch) {
+        // A source that was stopped may answer to the asker's next life.
+        guard fetch.host.owner.life == fetch.life else { return }
         fetch.attempt += 1
         fetch.hasFirstPart = false
         let attempt = fetch.attempt
@@ -180,7 +182,7 @@ extension Simulation {
             return
         }
         // Never before the first part, and not over a path that was closed meanwhile.
-        deliver(to: source.owner, after: networkDelay() + (isCalm ? 0 : 1_500 * Self.millisecond * random.below(2))) { [unowned self] in
+        deliver(to: source.owner, after: networkDelay() + (isRough ? 1_500 * Self.millisecond * random.below(2) : 0)) { [unowned self] in
             if openPaths.contains(sending.path) { sendPart(1, of: sending, fetch) }
         }
     }

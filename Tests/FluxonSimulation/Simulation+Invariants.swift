@@ -120,11 +120,12 @@ extension Simulation {
     func observe(_ note: RoutingNote, at time: UInt64, _ master: SimulatedMaster) {
         tell(note, master)
         switch note {
-        case .operationCompleted(_, let commit, let version):
+        case .operationCompleted(let operation, let commit, let version):
             i5NobodyServesOlder(commit.key, version)
             i7ReportedFirst(commit.key, version)
-            invariants.operationCompleted(commit, version)
-        case .exposed(_, let key, let version): invariants.exposed(key, version)
+            invariants.operationCompleted(operation, commit, version)
+            commitCompletes(operation, commit.condition, master)
+        case .exposed(let operation, let key, let version): invariants.exposed(operation, key, version)
         case .removed(let key, let version, _):
             // A master that was stopped works off what it had read; nobody hears of it when another has gone on meanwhile.
             guard !invariants.isOutdated(key, version) else { return }
@@ -132,8 +133,11 @@ extension Simulation {
             history.add(key, .remove, time, now)
         case .completed(let existing):
             // R7: with every owner heard or lost, what nobody reported is absent from here on.
+            let undecided = Set(hosts.flatMap { $0.table?.commitsInFlight.map(\.operation) ?? [] })
             for key in keys where !existing.contains(key) {
-                invariants.i9AbsentInOrder(key)
+                // A deposed master that read the roster late believes what nobody hears.
+                if let exposed = invariants.exposed[key], let term = master.table?.term, exposed.term > term { continue }
+                invariants.i9AbsentInOrder(key, undecided: undecided)
                 history.add(key, .remove, time, now)
             }
         case .lost(let instance):

@@ -37,6 +37,8 @@ package final class Simulation {
     /// Between owners, as the sources know them.
     var openPaths: Set<PathID> = []
     var reports: Set<Report> = []
+    /// Commits for which owners were told to park what they have, over these connections.
+    var replacing: [OperationReference: [SimulatedConnection]] = [:]
     var invariants = Invariants()
     var history = History()
     package internal(set) var trace = SimulationTrace()
@@ -107,6 +109,8 @@ package final class Simulation {
 
     /// No fault begins any more.
     var isCalm: Bool { options.hasFaults && now >= UInt64(options.seconds) * Self.second }
+    /// Faults may begin.
+    var isRough: Bool { options.hasFaults && !isCalm }
     /// Whatever went wrong is over.
     var isHealthDue: Bool { options.hasFaults && now >= UInt64(options.seconds + Self.recoverySeconds) * Self.second }
 
@@ -134,7 +138,7 @@ package final class Simulation {
 
     /// Most messages are fast, some are not; some are very late, which is a fault.
     func networkDelay() -> UInt64 {
-        switch random.below(isCalm ? 97 : 100) {
+        switch random.below(isRough ? 100 : 97) {
         case 0..<80: random.range(30...400) * Self.microsecond
         case 80..<97: random.range(400...10_000) * Self.microsecond
         case 97..<99: random.range(10...200) * Self.millisecond

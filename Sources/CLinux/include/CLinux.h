@@ -47,6 +47,8 @@ int cfluxon_epoll_modify(int epoll, int fd, uint32_t events, uint64_t tag);
 int cfluxon_epoll_remove(int epoll, int fd);
 // Waits for at most `timeout_milliseconds` (-1: without end). Returns the number of events written; an interruption counts as none.
 int cfluxon_epoll_wait(int epoll, cfluxon_event *events, int capacity, int timeout_milliseconds);
+// The same for a time that milliseconds are too coarse for; where the kernel does not offer it, at once with 0.
+int cfluxon_epoll_wait_nanoseconds(int epoll, cfluxon_event *events, int capacity, int64_t nanoseconds);
 int cfluxon_eventfd_create(void);
 int cfluxon_eventfd_signal(int fd);
 int cfluxon_timerfd_create(void);

@@ -13,6 +13,7 @@ final class StoreCore: Sendable {
     private let readers = PoolReaderCell()
     private let fork = ForkGuard.current
     private let inFlight = Atomic<Int>(0)
+    private let loneCaller = LoneCaller()
     /// Up to so many calls at once each caller sends its own, which saves waking the loop; more are gathered into one message.
     private static let sendersInPlace = 4
 
@@ -100,10 +101,12 @@ final class StoreCore: Sendable {
     nonisolated(nonsending) func perform(_ call: PendingCall) async -> CallResult {
         let others = inFlight.wrappingAdd(1, ordering: .relaxed).oldValue
         defer { inFlight.wrappingSubtract(1, ordering: .relaxed) }
+        let waitsHere = loneCaller.mayWait(beside: others)
         return await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 call.wait(with: .task(continuation))
                 submit(call, inPlace: others < Self.sendersInPlace)
+                if waitsHere { loneCaller.waited(loop.visit(for: LoneCaller.patience) { call.isEnded }) }
             }
         } onCancel: {
             call.isCancelled.store(true, ordering: .relaxed)

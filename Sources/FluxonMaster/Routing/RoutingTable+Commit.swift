@@ -168,7 +168,7 @@ extension RoutingTable {
     /// Sends a stored outcome; during a report it waits for its end, which replays it (R3).
     mutating func sendDone(_ id: OwnerID, _ number: UInt64, publishes: Bool, isExposed: Bool = false, now: BootInstant) {
         guard let outcome = owners[id.place].operations[number]?.outcome else { return }
-        owners[id.place].untaken.append((operation: number, due: now.advanced(by: timing.confirmationWait)))
+        owners[id.place].untaken.append((operation: number, due: now.advanced(by: confirmationWait)))
         guard owners[id.place].session?.isActive == true else { return }
         send(id, .done(operation: number, outcome, publishes: publishes, isExposed: isExposed))
     }

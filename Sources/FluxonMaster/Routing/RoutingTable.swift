@@ -12,6 +12,8 @@ package struct RoutingTable: Sendable {
     package let cluster: String
     package let term: UInt64
     package let timing: ProtocolTiming
+    /// W, which every commit needs.
+    let confirmationWait: Duration
     package let electedAt: BootInstant
     /// G1. The caller tells it of every guarded transaction that succeeded.
     package var authority: Authority
@@ -65,6 +67,7 @@ package struct RoutingTable: Sendable {
         self.authority = authority
         self.electedAt = electedAt
         self.timing = timing
+        confirmationWait = timing.confirmationWait
         lastTick = electedAt
         judgesSilenceFrom = electedAt
         for (instance, entry) in roster.sorted(by: { $0.1.owner < $1.1.owner }) {

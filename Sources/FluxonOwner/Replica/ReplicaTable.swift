@@ -69,8 +69,10 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
     /// The number of the session in force; nil before the first welcome and after an overflow.
     package var sessionNumber: UInt64? { session?.number }
 
-    /// Keys whose commit was sent and is not decided, oldest first.
-    package var keysInFlight: [Key] { inFlight.keys.sorted().compactMap { inFlight[$0]?.key } }
+    /// Commits that were sent and are not decided, oldest first, and their keys.
+    package var commitsInFlight: [(operation: OperationReference, key: Key)] {
+        inFlight.sorted { $0.key < $1.key }.map { (OperationReference(owner: owner, generation: generation, number: $0.key), $0.value.key) }
+    }
 
     /// L4: may this owner answer by itself?
     package func isValid(now: BootInstant) -> Bool { now < deadline }

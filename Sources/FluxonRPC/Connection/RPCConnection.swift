@@ -86,7 +86,7 @@ final class RPCConnection {
             isBlocked = false
             scheduleFlush()
         }
-        if !readiness.isDisjoint(with: [.readable, .closed, .failed]) { read(untilEnd: !readiness.isDisjoint(with: [.closed, .failed])) }
+        if readiness.isReadable { read(untilEnd: readiness.isEnd) }
     }
 
     /// Takes bytes that somebody else has read off the socket already.

@@ -12,22 +12,26 @@ internal import Synchronization
 ///
 ///     thread   turn ──lets go──▶ asleep in epoll_wait ──takes it──▶ turn
 ///     caller                       └─ borrows it: work, flush ─┘
+///
+/// and may wait there for what comes of it (`EventLoop+Visit`).
 package final class EventLoop: @unchecked Sendable {
     // SAFETY: the variables below `baton` are touched by its holder alone (or before `start`); each entry checks that.
     package let name: String
     package let serialExecutor: LoopSerialExecutor
     package let taskExecutor: LoopTaskExecutor
-    private let queue: LoopQueue
-    private let epoll: Descriptor
+    let queue: LoopQueue
+    let epoll: Descriptor
     private let timerDescriptor: Descriptor
 
     private enum Phase: Sendable { case new, running(KernelThread), stopped }
     private let phase = Mutex(Phase.new)
     private let mustStop = Atomic<Bool>(false)
 
-    private let baton = Mutex(())
+    let baton = Mutex(())
     /// Whether the thread is between its start and its end: only then may the baton be borrowed.
-    private var isRunning = false
+    var isRunning = false
+    /// Another thread that waits for reports like the loop's own: whether it has what it waits for.
+    var isVisitDone: (() -> Bool)?
     private var handlers = HandlerTable()
     private var timers = TimerHeap()
     /// What the timer descriptor is set to; later than needed never, earlier possibly.
@@ -36,7 +40,7 @@ package final class EventLoop: @unchecked Sendable {
     private var afterFlushes: [() -> Void] = []
     private var nextTurn: [() -> Void] = []
 
-    private static let wakeTag = UInt64.max
+    static let wakeTag = UInt64.max
     private static let timerTag = UInt64.max - 1
     /// Rounds of jobs before the kernel is asked again, so that jobs that make jobs starve no descriptor.
     private static let roundsPerTurn = 64
@@ -100,13 +104,26 @@ package final class EventLoop: @unchecked Sendable {
                     queue.add(.closure(work))
                     return
                 }
-                queue.setOwner(KernelThread.currentIdentifier)
-                work()
-                endTurn()
-                if maySleep { armTimer() } else { queue.wake() }
-                queue.setOwner(0)
+                borrow(work)
             }
         if isDone == nil { queue.add(.closure(work)) }
+    }
+
+    /// With the baton: `work` and what follows from it, in the place of the loop's thread.
+    ///
+    /// - Returns: False when something is left for that thread, which is woken then.
+    @discardableResult
+    func borrow(_ work: () -> Void) -> Bool {
+        queue.setOwner(KernelThread.currentIdentifier)
+        defer { queue.setOwner(0) }
+        work()
+        endTurn()
+        guard maySleep else {
+            queue.wake()
+            return false
+        }
+        armTimer()
+        return true
     }
 
     /// Runs `body` on the loop and gives back what it returns: the way for tests and other threads to use loop-only interfaces.
@@ -218,6 +235,8 @@ package final class EventLoop: @unchecked Sendable {
         runNextTurn()
         fireTimers()
         runWork()
+        // The visitor sleeps beside this thread, and the kernel woke this one.
+        if let isVisitDone, isVisitDone() { queue.wake() }
         let sleeps = maySleep && queue.prepareToSleep()
         if sleeps { armTimer() }
         return sleeps
@@ -228,6 +247,7 @@ package final class EventLoop: @unchecked Sendable {
         queue.end()
         runWork()
         isRunning = false
+        if isVisitDone != nil { queue.wake() }
         queue.setOwner(0)
         // Handlers may hold what holds the loop.
         handlers = HandlerTable()
@@ -248,7 +268,7 @@ package final class EventLoop: @unchecked Sendable {
         return Int(count)
     }
 
-    private func deliver(_ event: cfluxon_event) {
+    func deliver(_ event: cfluxon_event) {
         switch event.tag {
         case Self.wakeTag: break
         case Self.timerTag: armedDeadline = nil
@@ -273,7 +293,7 @@ package final class EventLoop: @unchecked Sendable {
         for body in bodies { body() }
     }
 
-    private func fireTimers() {
+    func fireTimers() {
         guard timers.first != nil else { return }
         let now = now
         while let first = timers.first, first.deadline <= now {

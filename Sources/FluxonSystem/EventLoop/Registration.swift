@@ -21,6 +21,15 @@ package struct Readiness: OptionSet, Sendable, Hashable {
     /// The peer closed; there may be bytes left to read.
     package static let closed = Readiness(rawValue: UInt32(cfluxon_event_closed))
     package static let failed = Readiness(rawValue: UInt32(cfluxon_event_failed))
+
+    // A literal of several costs every report a microsecond: it is an array first.
+    private static let end = closed.union(failed)
+    private static let bytesOrEnd = readable.union(end)
+
+    /// Whether the peer closed or something broke: what is left can be read, and nothing comes after it.
+    package var isEnd: Bool { !isDisjoint(with: Self.end) }
+    /// Whether reading is of use.
+    package var isReadable: Bool { !isDisjoint(with: Self.bytesOrEnd) }
 }
 
 /// A descriptor that a loop watches. On the loop only. Cancel it **before** closing the descriptor.

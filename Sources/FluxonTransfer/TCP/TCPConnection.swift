@@ -119,7 +119,7 @@ final class TCPConnection {
             return connected()
         }
         if readiness.contains(.writable) { flush() }
-        guard state == .ready, !readiness.isDisjoint(with: [.readable, .closed, .failed]) else { return }
+        guard state == .ready, readiness.isReadable else { return }
         receive()
         // A handshake may have ended, for which greeting and request wait, or have something to say.
         if state == .ready, stream?.interest(sends: !output.isEmpty) != .readable { flush() }

@@ -75,7 +75,7 @@ final class TCPServingConnection {
             receive()
         case .sending, .refusing:
             // An asker never closes half: what it does not want to send more of, it does not want to read either.
-            if !readiness.isDisjoint(with: [.closed, .failed]) { return close() }
+            if readiness.isEnd { return close() }
             send()
         case .closed: break
         }

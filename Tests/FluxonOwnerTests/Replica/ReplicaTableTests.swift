@@ -57,16 +57,6 @@ import Testing
         #expect(table.store.find(key) == copy(10, 1))
     }
 
-    #if FLUXON_PLANTING
-    @Test("the planted mistake takes a done after the lease: the simulator meets that too rarely")
-    func plantedDoneWithoutValidity() {
-        put(1, extent: 10)
-        table.planted = .takeWithoutValidity
-        let late = Self.start.advanced(by: .seconds(3))
-        #expect(!receive([.done(operation: 1, .committed(version(1)), publishes: true)], at: late).rest.isEmpty)
-    }
-    #endif
-
     @Test("P5, C2: a commit that waited for a report parks its copy before the fence, for it leaves with the report's last page")
     func fenceBehindTheReport() {
         put(1, extent: 10)
@@ -140,7 +130,7 @@ import Testing
             _ = receive([.done(operation: UInt64(round), .committed(version(UInt64(round))), publishes: true)])
         }
         #expect(table.pendingTimerCount < 300)
-        #expect(table.keysInFlight.isEmpty)
+        #expect(table.commitsInFlight.isEmpty)
     }
 
     @Test("at the deadline: unknown for what was sent, notCurrent for a copy without validity, unavailable for a lookup without answer")

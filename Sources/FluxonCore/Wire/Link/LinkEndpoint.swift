@@ -6,6 +6,8 @@
 ///
 /// A session starts with a fresh endpoint on both sides; its first message has number 1. The owner of this struct ends the session
 /// when `enqueue` reports a full backlog or `accept` an impossible frame.
+///
+/// What runs for every message is specialized: else owner and master would ask the runtime each time what a message is.
 package struct LinkEndpoint<Message: Hashable & Sendable>: Sendable {
     package enum Violation: Error, Equatable {
         /// A frame starts behind a gap: messages between were lost, which the connection below never does.
@@ -45,6 +47,8 @@ package struct LinkEndpoint<Message: Hashable & Sendable>: Sendable {
     /// Number of the last message that the peer is known to have processed.
     package var acknowledged: UInt64 { firstNumber - 1 }
 
+    @specialized(where Message == OwnerMessage)
+    @specialized(where Message == MasterMessage)
     package mutating func enqueue(_ message: Message) {
         outgoing.append(message)
     }
@@ -53,6 +57,8 @@ package struct LinkEndpoint<Message: Hashable & Sendable>: Sendable {
     /// messages for want of one: an acknowledgement frees its memory and nothing else, so it waits for a message or a heartbeat.
     ///
     /// - Parameter peerWaits: The peer goes on only when what it sent is acknowledged: every acknowledgement is a frame, if need be.
+    @specialized(where Message == OwnerMessage, Control == OwnerControl)
+    @specialized(where Message == MasterMessage, Control == MasterControl)
     package mutating func takeFrame<Control>(
         term: UInt64, session: UInt64, maximumMessages: Int, peerWaits: Bool = false
     ) -> LinkFrame<Message, Control>? {
@@ -80,6 +86,8 @@ package struct LinkEndpoint<Message: Hashable & Sendable>: Sendable {
     }
 
     /// The peer has processed everything up to `number`.
+    @specialized(where Message == OwnerMessage)
+    @specialized(where Message == MasterMessage)
     package mutating func acknowledge(_ number: UInt64) throws(Violation) {
         guard number >= firstNumber else { return }
         let count = number - firstNumber + 1
