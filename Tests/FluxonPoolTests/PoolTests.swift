@@ -201,4 +201,20 @@ import Testing
         for span in pair.pool.withdrawIdleSpans(of: 1) { try arena.unmap(span) }
         #expect(arena.bytes(of: extent) == nil)
     }
+
+    @Test("a span that is not whole pages of the file is neither mapped nor unmapped: the kernel would take more")
+    func partsOfPages() throws {
+        let pair = try PoolPair()
+        let arena = try WriteArena(pool: pair.pool.storage.writableFile)
+        let extent = try pair.pool.allocate(200_000, tenant: .process(1))
+        for span in pair.pool.takeGrantedSpans(of: 1) { try arena.map(span) }
+        let end = arena.byteCount
+        let spans: [(UInt64, UInt64)] = [(extent.offset, 100), (extent.offset + 64, 4096), (0, 0), (end, 4096), (.max - 4095, 4096)]
+        for (offset, byteCount) in spans {
+            #expect(throws: PoolError.self) { try arena.unmap(PoolSpan(offset: offset, byteCount: byteCount)) }
+        }
+        #expect(throws: PoolError.self) { try arena.map(PoolSpan(offset: end, byteCount: 4096)) }
+        let bytes = try #require(arena.bytes(of: extent))
+        bytes.initializeMemory(as: UInt8.self, repeating: 42)
+    }
 }

@@ -47,6 +47,7 @@ enum TidyRules {
             ]
         ),
         (["DispatchQueue", "Thread.sleep", "NSLock"], "execution is an event loop's", []),
+        (["_read"], "Swift before 6.4 may look at what it lent after the loan (swiftlang/swift#89836); use a stored property or get", []),
     ]
 
     static func words(in file: SourceFile) -> [String] {

@@ -8,6 +8,7 @@ import Testing
     func words() {
         #expect(TidyRules.words(in: Self.file("let a = try! b()")).count == 1)
         #expect(TidyRules.words(in: Self.file("let a = \"\\(getenv(\"A\"))\"")).count == 1)
+        #expect(TidyRules.words(in: Self.file("var a: B { _read { yield b } }")).count == 1)
         for harmless in [
             "// try! it", "let a = \"try!\"", "/* as! */", "blueprint(1)", "let a = #\"print(\"x\")\"#", "\"\"\"\nprint(1)\n\"\"\"",
         ] {

@@ -53,7 +53,7 @@ struct KeyTable<Value: Sendable>: Sendable {
     // MARK: Entries
 
     private subscript(entry: UInt32) -> Entry {
-        _read { yield chunks[Int(entry >> Self.chunkShift)][Int(entry & Self.chunkMask)] }
+        get { chunks[Int(entry >> Self.chunkShift)][Int(entry & Self.chunkMask)] }
         _modify { yield &chunks[Int(entry >> Self.chunkShift)][Int(entry & Self.chunkMask)] }
     }
 

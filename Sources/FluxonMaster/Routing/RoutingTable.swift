@@ -26,7 +26,7 @@ package struct RoutingTable: Sendable {
     package var backlogLimit = Limits.linkBacklogMessages
 
     /// By `OwnerID.place`. Reached by the array's own subscript: one of ours that lends with `_read` copies a record of 440 bytes into a frame
-    /// on the heap, and Swift 6.3.1 looks at the copy after it is freed.
+    /// on the heap, and Swift before 6.4 looks at the copy after it is freed (github.com/swiftlang/swift/issues/89836).
     var owners: [RoutingOwner] = []
     var ownersByInstance: [InstanceKey: OwnerID] = [:]
     var connections: [ConnectionID: OwnerID] = [:]
