@@ -1,4 +1,4 @@
-import Fluxon
+@testable import Fluxon
 import FluxonCore
 import FluxonLocalSupport
 import FluxonOwner
@@ -13,6 +13,21 @@ import Testing
         await expect(.connectionFailed) { try await Store.connect(to: "/tmp/fluxon-nobody-\(getpid()).sock") }
         await expect(.connectionFailed) { try await Store.connect(to: "/tmp/fluxon-nobody-\(getpid()).json") }
         await expect(.invalidArgument) { try await Store.connect(to: "/tmp/" + String(repeating: "x", count: 120)) }
+    }
+
+    @Test("a closed store leaves no thread and no descriptor behind, whether its owner lives or not", arguments: [true, false])
+    func closed(ownerLives: Bool) async throws {
+        let owner = try await LocalOwner()
+        weak var loop: EventLoop?
+        do {
+            let store = try await Store.connect(to: owner.path)
+            try await store.put("key", "value")
+            loop = store.core.loop
+            if !ownerLives { try await owner.crash() }
+            store.close()
+        }
+        // Nothing is left to ask but the memory itself; the suite's limit ends a wait in vain.
+        while loop != nil { try await Task.sleep(for: .milliseconds(2)) }
     }
 
     @Test("an error says what was tried, and its cause once")

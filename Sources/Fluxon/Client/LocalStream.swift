@@ -68,7 +68,8 @@ final class LocalStream {
     /// Ends it after what was sent, without a word to `onEnd`; `done` once the owner has read that, or does not in time.
     func close(_ done: @escaping () -> Void) {
         let timer = loop.schedule(after: Self.closeWait) { [hangUp] in hangUp() }
-        onEnd = { [hangUp] _ in
+        // Nobody else holds this object any more: it holds itself until the end.
+        onEnd = { [self] _ in
             timer.cancel()
             hangUp()
             done()

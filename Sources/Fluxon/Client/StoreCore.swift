@@ -5,7 +5,7 @@ private import Synchronization
 
 /// The inside of a store: the current attachment for readers and writers of any thread, and the way to the connection on its loop.
 final class StoreCore: Sendable {
-    private let loop: EventLoop
+    let loop: EventLoop
     private let link: OwnerLink
     private let inbox = Mutex(Inbox())
     private let current = Mutex<Attachment?>(nil)
