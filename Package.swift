@@ -109,14 +109,15 @@ let testTargets: [Target] = [
     tests("FluxonFuzzingTests", ["FluxonFuzzing", "FluxonRPC", "FluxonSystem"]),
     tests("FluxonCoreTests", ["FluxonCore"]),
     tests("FluxonSystemTests", ["FluxonSystem", "FluxonTestFiles"]),
+    .target(name: "FluxonSeededRandom", path: "Tests/FluxonSeededRandom", swiftSettings: settings),
     // An owner and readers that check each other, in one process or several.
     .target(
-        name: "FluxonPoolStress", dependencies: ["FluxonPool", "FluxonCore", "FluxonSystem"], path: "Tests/FluxonPoolStress",
-        swiftSettings: settings),
+        name: "FluxonPoolStress", dependencies: ["FluxonSeededRandom", "FluxonPool", "FluxonCore", "FluxonSystem"],
+        path: "Tests/FluxonPoolStress", swiftSettings: settings),
     .executableTarget(
         name: "fluxon-pool-reader", dependencies: ["FluxonPool", "FluxonPoolStress", "FluxonCore", "FluxonSystem"],
         path: "Tests/FluxonPoolReader", swiftSettings: settings),
-    tests("FluxonPoolTests", ["FluxonPool", "FluxonPoolStress", "FluxonCore", "FluxonSystem", "fluxon-pool-reader"]),
+    tests("FluxonPoolTests", ["FluxonSeededRandom", "FluxonPool", "FluxonPoolStress", "FluxonCore", "FluxonSystem", "fluxon-pool-reader"]),
     tests("FluxonRPCTests", ["FluxonRPC", "FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonTestFiles"], exclude: ["Peers"]),
     tests("FluxonTransferTests", ["FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonTransfer", "FluxonTestFiles"]),
     // The embedded metadata as a process of its own: only such a one can be killed.
@@ -125,18 +126,21 @@ let testTargets: [Target] = [
         swiftSettings: settings),
     tests(
         "FluxonEtcdTests",
-        ["FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", "FluxonTestFiles", "fluxon-test-etcd"]),
-    tests("FluxonMasterTests", ["FluxonMaster"]),
+        [
+            "FluxonSeededRandom", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", "FluxonTestFiles",
+            "fluxon-test-etcd",
+        ]),
+    tests("FluxonMasterTests", ["FluxonSeededRandom", "FluxonMaster"]),
     tests("FluxonOwnerTests", ["FluxonOwner"]),
     tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner", "FluxonLocalSupport", "FluxonTestFiles"]),
     tests("FluxonTests", ["Fluxon", "FluxonOwner", "FluxonLocalSupport"]),
     tests("FluxonMeasureTests", ["FluxonMeasure"]),
     // The checker of recorded histories, for the simulator and for real processes.
     .target(name: "FluxonLinearizability", path: "Tests/FluxonLinearizability", swiftSettings: settings),
-    tests("FluxonLinearizabilityTests", ["FluxonLinearizability"]),
+    tests("FluxonLinearizabilityTests", ["FluxonSeededRandom", "FluxonLinearizability"]),
     // Clients that write down what they saw: in the tests' own process, and as processes that can be killed.
     .target(
-        name: "FluxonWorkload", dependencies: ["Fluxon", "FluxonLinearizability", "FluxonCore", "FluxonSystem"],
+        name: "FluxonWorkload", dependencies: ["Fluxon", "FluxonSeededRandom", "FluxonLinearizability", "FluxonCore", "FluxonSystem"],
         path: "Tests/FluxonWorkload", swiftSettings: settings),
     .executableTarget(
         name: "fluxon-chaos-client", dependencies: ["Fluxon", "FluxonWorkload"], path: "Tests/FluxonChaosClient",
@@ -144,7 +148,10 @@ let testTargets: [Target] = [
     // A cluster under virtual time: for the tests, and for as many seeds as one likes (scripts/simulate).
     .target(
         name: "FluxonSimulation",
-        dependencies: ["FluxonLinearizability", "FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool", "FluxonTransfer", heap],
+        dependencies: [
+            "FluxonSeededRandom", "FluxonLinearizability", "FluxonCore", "FluxonMaster", "FluxonOwner", "FluxonPool", "FluxonTransfer",
+            heap,
+        ],
         path: "Tests/FluxonSimulation", swiftSettings: planted),
     .executableTarget(
         name: "fluxon-simulate", dependencies: ["FluxonSimulation", arguments], path: "Tests/FluxonSimulate", swiftSettings: planted),
@@ -156,8 +163,8 @@ let testTargets: [Target] = [
     tests(
         "FluxonClusterTests",
         [
-            "Fluxon", "FluxonWorkload", "FluxonLinearizability", "FluxonCore", "FluxonRPC", "FluxonSystem", "FluxonTestFiles",
-            "CFluxonFaults", "fluxon-chaos-client", "fluxon-probe",
+            "Fluxon", "FluxonSeededRandom", "FluxonWorkload", "FluxonLinearizability", "FluxonCore", "FluxonRPC", "FluxonSystem",
+            "FluxonTestFiles", "CFluxonFaults", "fluxon-chaos-client", "fluxon-probe",
         ]),
     tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem", "FluxonTestFiles"]),
     tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem", "FluxonTestFiles"]),

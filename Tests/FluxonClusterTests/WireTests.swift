@@ -1,6 +1,7 @@
 import Fluxon
 import FluxonCore
 import FluxonRPC
+import FluxonSeededRandom
 import FluxonSystem
 import FluxonWorkload
 import Glibc
@@ -12,7 +13,7 @@ import Testing
     private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 
     private static let garbage: [[UInt8]] = {
-        var random = SeededGenerator(seed: 5)
+        var random = SeededRandom(seed: 5)
         let noise = (0..<100_000).map { _ in UInt8.random(in: 0...255, using: &random) }
         return [
             Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8), [UInt8](repeating: 0, count: 10_000), [UInt8](repeating: 255, count: 10_000),

@@ -1,4 +1,5 @@
 import FluxonLinearizability
+import FluxonSeededRandom
 import Testing
 
 @Suite struct LinearizabilityTests {

@@ -1,5 +1,6 @@
 package import FluxonCore
 package import FluxonPool
+import FluxonSeededRandom
 private import FluxonSystem
 
 /// An owner that overwrites, evicts and reuses as fast as it can, and is cut off from the cluster now and then: then its validity passes,
@@ -10,14 +11,14 @@ package struct StressOwner {
 
     private let pool: Pool
     private let board: StressBoard
-    private var random: SeededGenerator
+    private var random: SeededRandom
     private var version: UInt64 = 0
     private var steps = 0
 
     package init(_ pool: Pool, _ board: StressBoard, seed: UInt64) throws {
         self.pool = pool
         self.board = board
-        random = SeededGenerator(seed: seed)
+        random = SeededRandom(seed: seed)
         renew()
         for object in 0..<board.objects { try overwrite(object) }
     }

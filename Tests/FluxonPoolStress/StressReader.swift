@@ -1,5 +1,6 @@
 private import FluxonCore
 package import FluxonPool
+import FluxonSeededRandom
 private import FluxonSystem
 
 /// A reader that checks all it gets: the bytes are those of the object and version, now and for as long as they are held (I4), versions
@@ -8,7 +9,7 @@ package struct StressReader {
     private let view: PoolView
     private let board: StressBoard
     private let keys: [Key]
-    private var random: SeededGenerator
+    private var random: SeededRandom
     private var newest: [UInt64]
     /// Values that are kept for a while and looked at again, the oldest in `next`.
     private var kept: [(value: Held, object: Int, version: UInt64)?] = Array(repeating: nil, count: 8)
@@ -21,7 +22,7 @@ package struct StressReader {
         self.view = view
         self.board = board
         keys = try (0..<board.objects).map { try StressOwner.key($0) }
-        random = SeededGenerator(seed: seed)
+        random = SeededRandom(seed: seed)
         newest = Array(repeating: 0, count: board.objects)
     }
 

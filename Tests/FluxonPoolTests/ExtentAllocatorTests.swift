@@ -1,4 +1,5 @@
 import FluxonPoolStress
+import FluxonSeededRandom
 import Testing
 
 @testable import FluxonPool
@@ -33,7 +34,7 @@ import Testing
         "any history of allocations and releases: live extents never overlap, stay in their tenant's chunks, and all memory comes back",
         arguments: 0..<24)
     func randomHistory(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         let allocator = Self.make(megabytes: 8)
         let tenants: [Tenant] = [.owner, .process(1), .process(2)]
         allocator.addTenant(.process(1))
@@ -148,7 +149,7 @@ import Testing
 
     @Test("no offset from outside is taken for an extent unless one begins exactly there", arguments: 0..<4)
     func foreignOffsets(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         let allocator = Self.make(megabytes: 2)
         var live: Set<UInt64> = []
         for _ in 0..<300 {
@@ -198,7 +199,7 @@ private final class AllocatorModel {
         return !overlaps
     }
 
-    func takeRandom(using random: inout SeededGenerator) -> (extent: Extent, tenant: Tenant) {
+    func takeRandom(using random: inout SeededRandom) -> (extent: Extent, tenant: Tenant) {
         live.swapAt(Int.random(in: 0..<live.count, using: &random), live.count - 1)
         let item = live.removeLast()
         ends[item.extent.offset] = nil

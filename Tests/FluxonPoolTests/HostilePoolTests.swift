@@ -1,5 +1,6 @@
 import FluxonCore
 import FluxonPoolStress
+import FluxonSeededRandom
 import FluxonSystem
 import Glibc
 import Synchronization
@@ -52,7 +53,7 @@ import Testing
         "random damage to index, entries and changing words: gets and handovers answer something, and touch only the mapping",
         arguments: 0..<12)
     func randomDamage(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         let pair = try PoolPair(capacityBytes: 256 << 10)
         let geometry = pair.pool.geometry
         var entries: [EntryReference] = []
@@ -133,7 +134,7 @@ import Testing
         let writer = try SharedMapping(pair.pool.storage.writableFile, byteCount: geometry.fileBytes, writable: true)
         let isOver = OverFlag()
         let thread = try KernelThread.start(name: "damage") {
-            var random = SeededGenerator(seed: 5)
+            var random = SeededRandom(seed: 5)
             let places = [
                 128..<192, geometry.tableOffset..<geometry.tableOffset + 4096, geometry.entriesOffset..<geometry.entriesOffset + 25_600,
             ]
@@ -150,7 +151,7 @@ import Testing
         }
         let start = BootClock.now
         var hits = 0
-        var random = SeededGenerator(seed: 6)
+        var random = SeededRandom(seed: 6)
         while BootClock.now.since(start) < .seconds(2) {
             let number = Int.random(in: 0..<200, using: &random)
             let values = [pair.view.get(try Key(longOrShort(number)), .local).hit(), pair.view.take(entries[number], epoch: 1).hit()]

@@ -1,5 +1,6 @@
 import FluxonCore
 import FluxonPoolStress
+import FluxonSeededRandom
 import FluxonSystem
 import Testing
 
@@ -8,7 +9,7 @@ import Testing
 @Suite struct IndexTests {
     @Test("any history of puts and removes, over growing tables: owner and process find what is there and nothing else", arguments: 0..<6)
     func randomHistory(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         let pair = try PoolPair(capacityBytes: 2 << 20)
         var model: [String: UInt64] = [:]
         for round in 1...6_000 as ClosedRange<UInt64> {
@@ -65,7 +66,7 @@ import Testing
         for entry in 0..<40 as Range<UInt32> { #expect(index.insert(hash, entry: entry)) }
         #expect(index.insert(neighbour, entry: 100), "its home is full of the others")
         for entry in 0..<40 as Range<UInt32> { #expect(index.first(hash) { $0 == entry } == entry) }
-        var random = SeededGenerator(seed: 1)
+        var random = SeededRandom(seed: 1)
         for entry in (0..<40 as Range<UInt32>).shuffled(using: &random) {
             index.remove(hash, entry: entry)
             #expect(index.first(hash) { $0 == entry } == nil)

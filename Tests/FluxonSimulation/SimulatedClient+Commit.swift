@@ -2,6 +2,7 @@ import FluxonCore
 import FluxonLinearizability
 import FluxonOwner
 import FluxonPool
+import FluxonSeededRandom
 
 // Puts, conditional puts and removes: an extent of the process's own pages, bytes written in place, one token (F1, F2, T1).
 extension Simulation {

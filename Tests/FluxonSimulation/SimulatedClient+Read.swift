@@ -2,6 +2,7 @@ import FluxonCore
 import FluxonLinearizability
 import FluxonOwner
 import FluxonPool
+import FluxonSeededRandom
 
 /// A get in its steps, kept while its thread stands between two of them.
 private final class ReadInProgress {

@@ -1,7 +1,7 @@
 import FluxonCore
-import FluxonLinearizability
 import FluxonOwner
 import FluxonPool
+import FluxonSeededRandom
 
 /// A business process on a host: reads from the pool by itself, in the steps of P3, writes into its own arena, and asks the owner for
 /// the rest. It does one thing at a time.

@@ -1,7 +1,7 @@
 import FluxonCore
-import FluxonLinearizability
 import FluxonMaster
 import FluxonOwner
+import FluxonSeededRandom
 
 /// One stream between an owner and a master: ordered each way, until one side closes it or it is cut. What is under way then may
 /// still arrive until the receiver learns.

@@ -1,7 +1,7 @@
 import FluxonCore
-import FluxonLinearizability
 import FluxonMaster
 import FluxonOwner
+import FluxonSeededRandom
 
 /// What goes wrong at moments of which C5, R3, R6 and R7 speak. They last milliseconds, and faults at random times miss them.
 ///

@@ -1,5 +1,5 @@
 import FluxonCore
-import FluxonLinearizability
+import FluxonSeededRandom
 
 /// What goes wrong, and how often.
 private enum Fault: CaseIterable {

@@ -1,8 +1,8 @@
 import FluxonCore
-import FluxonLinearizability
 import FluxonMaster
 import FluxonOwner
 import FluxonPool
+import FluxonSeededRandom
 import struct FluxonTransfer.TicketTable
 
 /// One machine: a clock, an owner's process in its present life, the pools that readers see, the owner's side of its processes.

@@ -1,6 +1,6 @@
 import FluxonCore
-import FluxonLinearizability
 import FluxonMaster
+import FluxonSeededRandom
 
 /// A process that may become master. It campaigns while it is not one.
 final class SimulatedMaster: SimulatedProcess {

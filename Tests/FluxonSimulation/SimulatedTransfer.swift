@@ -1,8 +1,8 @@
 import FluxonCore
-import FluxonLinearizability
 import FluxonMaster
 import FluxonOwner
 import FluxonPool
+import FluxonSeededRandom
 import struct FluxonTransfer.Asker
 import struct FluxonTransfer.PathID
 import struct FluxonTransfer.Ticket

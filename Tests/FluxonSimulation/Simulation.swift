@@ -2,6 +2,7 @@ import FluxonCore
 import FluxonLinearizability
 import FluxonMaster
 import FluxonOwner
+import FluxonSeededRandom
 import struct FluxonTransfer.PathID
 import HeapModule
 

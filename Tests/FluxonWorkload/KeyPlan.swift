@@ -1,4 +1,5 @@
 package import FluxonCore
+package import FluxonSeededRandom
 
 /// Which keys are used when.
 package struct KeyPlan: Sendable {
@@ -25,25 +26,10 @@ package struct KeyPlan: Sendable {
         return (0..<hot).map { "\(prefix)hot-\($0)" } + (0..<cold).map { "\(prefix)cold-\($0)" }
     }
 
-    package func key(_ random: inout SeededGenerator, at instant: BootInstant) -> String {
+    package func key(_ random: inout SeededRandom, at instant: BootInstant) -> String {
         let isHot = cold == 0 || Int.random(in: 0..<10, using: &random) < 6
         let prefix = period == nil ? "" : "\(epoch(at: instant))-"
         return isHot
             ? "\(prefix)hot-\(Int.random(in: 0..<hot, using: &random))" : "\(prefix)cold-\(Int.random(in: 0..<cold, using: &random))"
-    }
-}
-
-/// SplitMix64: a run is known by its seed.
-package struct SeededGenerator: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    package init(seed: UInt64) { state = seed }
-
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

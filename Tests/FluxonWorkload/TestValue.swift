@@ -1,4 +1,5 @@
 package import Fluxon
+import FluxonSeededRandom
 import Glibc
 
 /// Bytes that prove themselves: a number that is written once in a run, their count, and a pattern that both choose, so that no piece of
@@ -10,7 +11,7 @@ package enum TestValue {
     private static let shifts = 8192
 
     private static let pattern: [UInt64] = {
-        var random = SeededGenerator(seed: 0)
+        var random = SeededRandom(seed: 0)
         return (0..<pieceBytes / 8 + shifts).map { _ in random.next() }
     }()
 

@@ -1,5 +1,6 @@
 package import Fluxon
 internal import FluxonCore
+import FluxonSeededRandom
 internal import Synchronization
 
 /// Clients that put, replace, remove and read, and write down what they saw.
@@ -55,7 +56,7 @@ package struct Workload: Sendable {
     }
 
     private func write(_ store: Store, seed: UInt64) async {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var client = Client(store: store, log: log, timeout: timeout)
         var epoch = keys.epoch(at: HistoryClock.now)
         while !isStopping.isSet {
@@ -76,7 +77,7 @@ package struct Workload: Sendable {
     }
 
     private func read(_ store: Store, seed: UInt64) async {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var client = Client(store: store, log: log, timeout: timeout)
         while !isStopping.isSet {
             await client.get(keys.key(&random, at: HistoryClock.now))
@@ -86,7 +87,7 @@ package struct Workload: Sendable {
     }
 
     private func glance(_ store: Store, seed: UInt64) async {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var client = Client(store: store, log: log, timeout: timeout)
         while !isStopping.isSet {
             await client.glance(keys.key(&random, at: HistoryClock.now))
@@ -97,7 +98,7 @@ package struct Workload: Sendable {
     private func pause() async { try? await Task.sleep(for: .milliseconds(3)) }
 
     /// A power of two, the smaller of two draws.
-    private func size(_ random: inout SeededGenerator) -> Int {
+    private func size(_ random: inout SeededRandom) -> Int {
         let steps = largestValue.trailingZeroBitCount - 4
         return 16 << min(Int.random(in: 0...steps, using: &random), Int.random(in: 0...steps, using: &random))
     }

@@ -1,4 +1,5 @@
 import FluxonCore
+import FluxonSeededRandom
 import FluxonSystem
 import FluxonWorkload
 import Glibc

@@ -1,4 +1,5 @@
 import FluxonCore
+import FluxonSeededRandom
 import FluxonSystem
 import FluxonWorkload
 import Glibc
@@ -27,7 +28,7 @@ final class Nemesis {
     let network = PacketLoss()
     private let memory: MemoryFiller
     private let began = HistoryClock.now
-    var random: SeededGenerator
+    var random: SeededRandom
     private var agenda: [(at: BootInstant, what: () -> Void)] = []
     private var busy: Set<String> = []
     /// A target that is away for longer than `lost_after`, while the others go on.
@@ -42,7 +43,7 @@ final class Nemesis {
 
     init(seed: UInt64, cluster: TestCluster, clients: [ClientSlot], recorder: HistoryRecorder, isBeyondBound: Bool) {
         self.isBeyondBound = isBeyondBound
-        random = SeededGenerator(seed: seed)
+        random = SeededRandom(seed: seed)
         self.cluster = cluster
         self.clients = clients
         self.recorder = recorder

@@ -1,6 +1,7 @@
 import FluxonEtcd
 import FluxonEtcdEmbedded
 import FluxonRPC
+import FluxonSeededRandom
 import FluxonSystem
 import Foundation
 import SwiftProtobuf
@@ -21,16 +22,16 @@ import Testing
     func garbage(seed: UInt64) async throws {
         try await Fixture.with(.embedded) { fixture in
             let rpc = try rpc(fixture)
-            var random = SplitMix(state: seed)
+            var random = SeededRandom(seed: seed)
             let real: [UInt8] = try WireTxnRequest(
                 if: [.createRevision(of: "a", is: 0)], then: [.put("a", "1"), .range("a", end: "z")], else: [.delete("a")]
             ).serializedBytes()
             for round in 0..<200 {
-                var message = round % 2 == 0 ? real : (0..<random.next(upTo: 64)).map { _ in UInt8(random.next(upTo: 256)) }
-                for _ in 0..<random.next(upTo: 4) where !message.isEmpty {
-                    message[random.next(upTo: message.count)] = UInt8(random.next(upTo: 256))
+                var message = round % 2 == 0 ? real : (0..<random.below(64)).map { _ in UInt8(random.below(256)) }
+                for _ in 0..<random.below(4) where !message.isEmpty {
+                    message[random.below(message.count)] = UInt8(random.below(256))
                 }
-                let method = "/etcdserverpb." + Self.unaryMethods[random.next(upTo: Self.unaryMethods.count)]
+                let method = "/etcdserverpb." + Self.unaryMethods[random.below(Self.unaryMethods.count)]
                 do throws(RPCError) { _ = try await rpc.unary(method, message, deadline: .seconds(10)) } catch {
                     #expect(error.code != .deadlineExceeded && error.code != .unavailable, "\(method): \(error)")
                 }
@@ -81,18 +82,5 @@ import Testing
     private struct SlowStream: @unchecked Sendable {
         // SAFETY: used on the loop alone.
         let stream: RPCStream
-    }
-}
-
-/// A small generator with a seed, so that a failure can be repeated.
-struct SplitMix {
-    var state: UInt64
-
-    mutating func next(upTo bound: Int) -> Int {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bound == 0 ? 0 : Int((mixed ^ (mixed >> 31)) % UInt64(bound))
     }
 }

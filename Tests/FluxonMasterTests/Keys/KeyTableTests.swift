@@ -1,21 +1,10 @@
 import FluxonCore
+import FluxonSeededRandom
 import Testing
 
 @testable import FluxonMaster
 
 @Suite struct KeyTableTests {
-    /// SplitMix64.
-    private struct Random {
-        var state: UInt64
-
-        mutating func below(_ bound: UInt64) -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return (mixed ^ (mixed >> 31)) % bound
-        }
-    }
-
     /// Keys of all lengths, two of each number that differ in their last byte alone.
     private static func key(_ number: UInt64) throws -> Key {
         let length = Int(1 + number / 2 % 40)
@@ -26,17 +15,17 @@ import Testing
 
     @Test("it holds what a dictionary holds after any sequence of insertions, changes and removals", arguments: [UInt64(1), 2, 3])
     func model(seed: UInt64) throws {
-        var random = Random(state: seed)
+        var random = SeededRandom(seed: seed)
         var table = KeyTable<Int>()
         var model: [Key: Int] = [:]
         for step in 0..<40_000 {
             // Grows to some thousand keys, then shrinks.
-            let key = try Self.key(random.below(6_000))
-            let value: Int? = random.below(step < 20_000 ? 4 : 2) == 0 ? nil : step
+            let key = try Self.key(random.below(6_000 as UInt64))
+            let value: Int? = random.oneIn(step < 20_000 ? 4 : 2) ? nil : step
             table[key] = value
             model[key] = value
             #expect(table.count == model.count)
-            let other = try Self.key(random.below(6_000))
+            let other = try Self.key(random.below(6_000 as UInt64))
             #expect(table[other] == model[other])
         }
         for (key, value) in model { #expect(table[key] == value) }

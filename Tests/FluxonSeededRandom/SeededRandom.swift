@@ -1,5 +1,5 @@
-/// For histories and simulations. SplitMix64: one seed, one sequence, on every machine.
-package struct SeededRandom: RandomNumberGenerator {
+/// What tests draw by chance. SplitMix64: one seed, one sequence, on every machine, so that a failure is known by its seed.
+package struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     package init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 0x1234_5678_9ABC_DEF1 }
@@ -13,6 +13,7 @@ package struct SeededRandom: RandomNumberGenerator {
     }
 
     package mutating func below(_ bound: UInt64) -> UInt64 { bound == 0 ? 0 : next() % bound }
+    package mutating func below(_ bound: Int) -> Int { Int(below(UInt64(bound))) }
     package mutating func range(_ range: ClosedRange<UInt64>) -> UInt64 {
         range.lowerBound + below(range.upperBound - range.lowerBound + 1)
     }
