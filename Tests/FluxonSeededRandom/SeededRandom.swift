@@ -13,7 +13,7 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
     }
 
     package mutating func below(_ bound: UInt64) -> UInt64 { bound == 0 ? 0 : next() % bound }
-    package mutating func below(_ bound: Int) -> Int { Int(below(UInt64(bound))) }
+    package mutating func index(below bound: Int) -> Int { Int(below(UInt64(bound))) }
     package mutating func range(_ range: ClosedRange<UInt64>) -> UInt64 {
         range.lowerBound + below(range.upperBound - range.lowerBound + 1)
     }

@@ -27,11 +27,11 @@ import Testing
                 if: [.createRevision(of: "a", is: 0)], then: [.put("a", "1"), .range("a", end: "z")], else: [.delete("a")]
             ).serializedBytes()
             for round in 0..<200 {
-                var message = round % 2 == 0 ? real : (0..<random.below(64)).map { _ in UInt8(random.below(256)) }
-                for _ in 0..<random.below(4) where !message.isEmpty {
-                    message[random.below(message.count)] = UInt8(random.below(256))
+                var message = round % 2 == 0 ? real : (0..<random.index(below: 64)).map { _ in UInt8(random.index(below: 256)) }
+                for _ in 0..<random.index(below: 4) where !message.isEmpty {
+                    message[random.index(below: message.count)] = UInt8(random.index(below: 256))
                 }
-                let method = "/etcdserverpb." + Self.unaryMethods[random.below(Self.unaryMethods.count)]
+                let method = "/etcdserverpb." + Self.unaryMethods[random.index(below: Self.unaryMethods.count)]
                 do throws(RPCError) { _ = try await rpc.unary(method, message, deadline: .seconds(10)) } catch {
                     #expect(error.code != .deadlineExceeded && error.code != .unavailable, "\(method): \(error)")
                 }

@@ -20,12 +20,12 @@ import Testing
         var model: [Key: Int] = [:]
         for step in 0..<40_000 {
             // Grows to some thousand keys, then shrinks.
-            let key = try Self.key(random.below(6_000 as UInt64))
+            let key = try Self.key(random.below(6_000))
             let value: Int? = random.oneIn(step < 20_000 ? 4 : 2) ? nil : step
             table[key] = value
             model[key] = value
             #expect(table.count == model.count)
-            let other = try Self.key(random.below(6_000 as UInt64))
+            let other = try Self.key(random.below(6_000))
             #expect(table[other] == model[other])
         }
         for (key, value) in model { #expect(table[key] == value) }
