@@ -46,11 +46,11 @@ final class TestCluster {
     func environment(_ index: Int) -> [String: String] { clocks.isEmpty ? [:] : clocks[index + 1].environment }
 
     /// The folder of the executables: the tests' own.
-    static var products: String {
+    static let products: String = {
         guard let path = realpath("/proc/self/exe", nil) else { return "." }
         defer { free(path) }
         return "/" + String(cString: path).split(separator: "/").dropLast().joined(separator: "/")
-    }
+    }()
 
     /// - Parameters:
     ///   - hasProxies: Everything that goes over TCP between roles goes through `proxies`, where it can be disturbed.
