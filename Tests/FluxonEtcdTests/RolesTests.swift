@@ -85,6 +85,26 @@ import Testing
         }
     }
 
+    @Test("presence goes with its task also when that ends before it knows that the key is written", arguments: Backend.allCases)
+    func shortPresence(_ backend: Backend) async throws {
+        try await Fixture.with(backend) { fixture in
+            let client = fixture.client
+            let changes = Recorder<EtcdWatchEvent>()
+            let loop = try EventLoop.started(name: "test-watcher")
+            defer { loop.stop() }
+            let watcher = try await readyClient([fixture.endpoint], loop: loop)
+            _ = try await watcher.watch(.key("presence/a"), from: 1) { changes.record($0) }
+            for _ in 0..<200 {
+                // The watcher may hear of it before the keeper does.
+                let keeper = Task { try await client.keepPresent("presence/a", Array("here".utf8), ttl: .seconds(60)) }
+                #expect(try await changes.changes(1) == ["put presence/a=here"])
+                keeper.cancel()
+                #expect(try await changes.changes(1) == ["delete presence/a"])
+            }
+            await watcher.close()
+        }
+    }
+
     @Test("a mirror tells what is there, then what changes, and all again where changes were forgotten")
     func mirror() async throws {
         let loop = try EventLoop.started(name: "test-client")

@@ -30,6 +30,10 @@ extension EtcdClient {
             } catch  where error.fault == .leaseNotFound {
                 letGo(lease.id)
                 continue
+            } catch {
+                // It may be written, and a lease that is kept alive would keep it.
+                await withdraw(lease)
+                throw error
             }
             var isLost = false
             for await _ in losses {
