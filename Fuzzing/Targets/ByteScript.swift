@@ -29,6 +29,12 @@ struct ByteScript {
         }
     }
 
+    /// Of memory: bytes, pages, or more than there is.
+    mutating func size() -> UInt64 {
+        let number = number()
+        return chance() ? number : number &* 4096
+    }
+
     /// As many bytes as the next one says, or as are left.
     mutating func block() -> [UInt8] {
         let end = min(next + Int(byte()) + 1, bytes.count)

@@ -1,33 +1,16 @@
 import Fluxon
 import FluxonCore
 import FluxonPool
-import FluxonSystem
-import Synchronization
 
 /// A store's connection against whatever its owner says, over one connection after the other, in one life of the owner or several: nothing
 /// traps, every call ends once, and what was granted can be written.
 enum OwnerLinkTarget {
-    private static let loop: EventLoop = {
-        do { return try EventLoop.started(name: "probe") } catch { fatalError("a loop: \(error)") }
-    }()
+    static func run(_ input: UnsafeRawBufferPointer) { ProbeLoop.run(input) { converse(&$0) } }
 
-    private final class Flag: Sendable { let isSet = Atomic(false) }
-
-    static func run(_ input: UnsafeRawBufferPointer) {
-        let bytes = Array(input)
-        let end = Flag()
-        loop.executeInPlace {
-            bytes.withUnsafeBytes { converse($0) }
-            end.isSet.store(true, ordering: .releasing)
-        }
-        while !end.isSet.load(ordering: .acquiring) { KernelThread.yield() }
-    }
-
-    private static func converse(_ input: UnsafeRawBufferPointer) {
-        var script = ByteScript(input)
+    private static func converse(_ script: inout ByteScript) {
         let kind = script.below(4)
         do {
-            let probe = try OwnerLinkProbe(loop: loop, capacityBytes: 1 << 20, maps: kind != 3, mayWrite: kind < 2)
+            let probe = try OwnerLinkProbe(loop: ProbeLoop.loop, capacityBytes: 1 << 20, maps: kind != 3, mayWrite: kind < 2)
             let entries = try publish(probe.pool)
             try probe.attach(resumes: false)
             for _ in 0..<200 where !script.isOver { step(probe, entries, &script) }
@@ -67,7 +50,7 @@ enum OwnerLinkTarget {
         let key = [script.byte() & 3 | 0x40]
         switch script.below(5) {
         // The size comes from a caller: at most what a process may ask for.
-        case 0: probe.reserve(min(size(&script), UInt64(Int.max)), count: script.number())
+        case 0: probe.reserve(min(script.size(), UInt64(Int.max)), count: script.number())
         case 1: probe.put(key, Int(script.byte()) * 64)
         case 2: probe.get(key, isLocal: script.chance())
         case 3: probe.inspect(key)
@@ -89,10 +72,10 @@ enum OwnerLinkTarget {
         case 5, 6: return .handover(handover(entries, &script))
         case 7, 8:
             let bytes = script.block()
-            let length = script.chance() ? UInt64(bytes.count) : size(&script)
+            let length = script.chance() ? UInt64(bytes.count) : script.size()
             return .part(.init(version: version(&script), length: length, offset: script.number(), bytes: bytes))
         case 9: return .absent
-        case 10: return .described(length: size(&script), version: version(&script))
+        case 10: return .described(length: script.size(), version: version(&script))
         case 11: return .failed(code: UInt16(script.byte()), message: "no")
         case 12: return .recall((0..<script.below(4)).map { _ in extent(&script) })
         default: return .pinWords(script.number())
@@ -134,11 +117,5 @@ enum OwnerLinkTarget {
 
     private static func version(_ script: inout ByteScript) -> Version { Version(term: 1, sequence: script.number()) }
 
-    /// Bytes, pages, or more than there is.
-    private static func size(_ script: inout ByteScript) -> UInt64 {
-        let number = script.number()
-        return script.chance() ? number : number &* 4096
-    }
-
-    private static func extent(_ script: inout ByteScript) -> LocalExtent { LocalExtent(offset: size(&script), capacity: size(&script)) }
+    private static func extent(_ script: inout ByteScript) -> LocalExtent { LocalExtent(offset: script.size(), capacity: script.size()) }
 }

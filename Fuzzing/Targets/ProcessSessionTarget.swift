@@ -1,33 +1,16 @@
 import FluxonCore
 import FluxonOwner
 import FluxonPool
-import FluxonSystem
-import Synchronization
 
 /// An owner against whatever an attached process sends, of its own extents and of others, over one stream after the other, while the
 /// cluster answers at once or late: nothing traps, and everything comes back at the process's death.
 enum ProcessSessionTarget {
-    private static let loop: EventLoop = {
-        do { return try EventLoop.started(name: "probe") } catch { fatalError("a loop: \(error)") }
-    }()
+    static func run(_ input: UnsafeRawBufferPointer) { ProbeLoop.run(input) { converse(&$0) } }
 
-    private final class Flag: Sendable { let isSet = Atomic(false) }
-
-    static func run(_ input: UnsafeRawBufferPointer) {
-        let bytes = Array(input)
-        let end = Flag()
-        loop.executeInPlace {
-            bytes.withUnsafeBytes { converse($0) }
-            end.isSet.store(true, ordering: .releasing)
-        }
-        while !end.isSet.load(ordering: .acquiring) { KernelThread.yield() }
-    }
-
-    private static func converse(_ input: UnsafeRawBufferPointer) {
-        var script = ByteScript(input)
+    private static func converse(_ script: inout ByteScript) {
         let kind = script.below(4)
         do {
-            let probe = try ProcessSessionProbe(loop: loop, capacityBytes: 1 << 20, maps: kind != 3, mayWrite: kind < 2)
+            let probe = try ProcessSessionProbe(loop: ProbeLoop.loop, capacityBytes: 1 << 20, maps: kind != 3, mayWrite: kind < 2)
             probe.connect()
             for _ in 0..<200 where !script.isOver { step(probe, &script) }
             if let rest = probe.end() { fatalError(rest) }
@@ -54,11 +37,11 @@ enum ProcessSessionTarget {
 
     private static func body(_ probe: ProcessSessionProbe, _ script: inout ByteScript) -> LocalRequest.Body {
         switch script.below(14) {
-        case 0, 1: return .reserve(byteCount: size(&script), count: script.number())
+        case 0, 1: return .reserve(byteCount: script.size(), count: script.number())
         case 2, 3, 4:
             return .commit(
                 .init(
-                    counter: script.number(), key: key(&script), extent: extent(probe, &script), length: size(&script),
+                    counter: script.number(), key: key(&script), extent: extent(probe, &script), length: script.size(),
                     condition: condition(&script)))
         case 5: return .remove(.init(counter: script.number(), key: key(&script), condition: condition(&script)))
         case 6, 7: return .get(.init(key: key(&script), isLocal: script.chance(), isCopied: script.chance()))
@@ -71,15 +54,9 @@ enum ProcessSessionTarget {
             let bytes = [UInt8](repeating: 7, count: script.below(200))
             return .upload(
                 .init(
-                    counter: script.number(), key: key(&script), length: size(&script), offset: script.number(), bytes: bytes,
+                    counter: script.number(), key: key(&script), length: script.size(), offset: script.number(), bytes: bytes,
                     condition: condition(&script)))
         }
-    }
-
-    /// Bytes, pages, or more than there is.
-    private static func size(_ script: inout ByteScript) -> UInt64 {
-        let number = script.number()
-        return script.chance() ? number : number &* 4096
     }
 
     /// One that was granted, as a rule.
@@ -89,7 +66,7 @@ enum ProcessSessionTarget {
             let extent = granted[script.below(granted.count)]
             return LocalExtent(offset: extent.offset, capacity: extent.capacity)
         }
-        return LocalExtent(offset: size(&script), capacity: size(&script))
+        return LocalExtent(offset: script.size(), capacity: script.size())
     }
 
     private static func key(_ script: inout ByteScript) -> [UInt8] {

@@ -90,8 +90,6 @@ extension Simulation {
         case 1: break
         default: stop(master, random.range(500...12_000), "master-\(master.number)")
         }
-        guard metadata.leader?.master == master.number else { return }
-        tell("the leader's lease ends")
-        metadata.endLease()
+        if metadata.leader?.master == master.number { endLeaderLease() }
     }
 }

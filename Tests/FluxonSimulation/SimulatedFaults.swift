@@ -70,9 +70,7 @@ extension Simulation {
         case .ownerKilled: crashOwner(host)
         case .masterKilled: crash(master)
         case .masterStopped: stop(master, random.range(500...12_000), "master-\(master.number)")
-        case .leaseEnded:
-            tell("the leader's lease ends")
-            metadata.endLease()
+        case .leaseEnded: endLeaderLease()
         case .metadataAway:
             let time = random.range(500...6_000)
             tell("the metadata store is away for \(time) ms")
@@ -104,6 +102,11 @@ extension Simulation {
     }
 
     func tell(_ text: @autoclosure () -> String) { trace.add(now, "fault", [20], text()) }
+
+    func endLeaderLease() {
+        tell("the leader's lease ends")
+        metadata.endLease()
+    }
 
     func stop(_ process: SimulatedProcess, _ milliseconds: UInt64, _ name: String) {
         tell("\(name) is stopped for \(milliseconds) ms")
