@@ -16,22 +16,18 @@ import Testing
     }
 
     @Test("tasks that take turns on one thread never wait: one would keep the others from calling")
-    @MainActor func turns() async {
+    func turns() {
         let caller = LoneCaller()
-        let tasks = (0..<8).map { _ in
-            Task { @MainActor in
-                var waits = 0
-                for _ in 0..<100 {
-                    if caller.mayWait(beside: 0) { waits += 1 }
-                    await Task.yield()
-                }
-                return waits
-            }
+        for _ in 0..<100 {
+            for task in 1...8 { #expect(!caller.mayWait(task: task, beside: 0)) }
         }
-        var waits: [Int] = []
-        for task in tasks { waits.append(await task.value) }
-        // The last one to end has nobody beside it.
-        #expect(waits.filter { $0 == 0 }.count >= 7, "\(waits)")
+        #expect(caller.mayWait(task: 8, beside: 0), "the last one has nobody beside it")
+    }
+
+    @Test("code outside of any task never waits: nobody can tell who called before")
+    func outsideOfTasks() {
+        let caller = LoneCaller()
+        for _ in 0..<3 { #expect(!caller.mayWait(task: 0, beside: 0)) }
     }
 
     @Test("after late answers it waits ever more rarely, and again at each call once one is in time")

@@ -17,7 +17,11 @@ final class LoneCaller: Sendable {
 
     /// Asked by each call, in its task; `others` are under way.
     func mayWait(beside others: Int) -> Bool {
-        let task = withUnsafeCurrentTask { $0?.hashValue ?? 0 }
+        mayWait(task: withUnsafeCurrentTask { $0?.hashValue ?? 0 }, beside: others)
+    }
+
+    /// The same for a task by its number, 0 outside of any.
+    func mayWait(task: Int, beside others: Int) -> Bool {
         let isSame = lastTask.exchange(task, ordering: .relaxed) == task
         guard isSame, task != 0, others == 0 else { return false }
         guard pausing.load(ordering: .relaxed) > 0 else { return true }
