@@ -21,11 +21,14 @@ final class FetchPaths {
 
     /// The best way to `peer` now; nil when it has no address for any transport that is left.
     func best(for peer: TransferPeer, except tried: Set<String>) -> Path? {
-        let names = transports.map(\.name).filter { peer.addresses[$0] != nil && !tried.contains($0) }
-        guard let name = health.order(of: names, to: peer.name, now: now).first, let address = peer.addresses[name],
-            let transport = transports.first(where: { $0.name == name })
-        else { return nil }
-        return Path(transport: transport, address: address)
+        var found: [String: Path] = [:]
+        var names: [String] = []
+        for transport in transports where !tried.contains(transport.name) {
+            guard let address = transport.address(of: peer), transport.canRead(from: address) else { continue }
+            names.append(transport.name)
+            found[transport.name] = Path(transport: transport, address: address)
+        }
+        return health.order(of: names, to: peer.name, now: now).first.flatMap { found[$0] }
     }
 
     func succeeded(_ path: Path, to peer: TransferPeer) { health.succeeded(path.transport.name, to: peer.name) }
