@@ -71,8 +71,12 @@ class Machine:
         try:
             self._process.communicate(b'{"do": "end"}\n', timeout=ANSWER_MARGIN)
         except (subprocess.TimeoutExpired, BrokenPipeError, ValueError):
-            self._process.terminate()
-            self._process.wait()
+            self.kill()
+
+    def kill(self):
+        """Ends the machine at once."""
+        self._process.terminate()
+        self._process.wait()
 
     def _succeeded(self, arguments, result):
         if result["status"] != 0:
