@@ -48,8 +48,15 @@ package protocol Transport: AnyObject {
 
     func read(_ order: ReadOrder, completion: @escaping (Result<Void, TransferError>) -> Void) -> any RunningRead
 
+    /// The way to `address` as people are told of it: `rdma mlx5_0`. Default: the transport's name.
+    func describe(_ address: String) -> String
+
     /// Ends every read with `.closed`.
     func close()
+}
+
+extension Transport {
+    package func describe(_ address: String) -> String { name }
 }
 
 /// A read on its way.
