@@ -29,7 +29,7 @@ struct NetworkText {
 
     private var settings: [[String]] {
         report.owners.map { owner in
-            let asked = owner.recorded?.explanation ?? (report.problem.isEmpty ? NetworkSettings.everyDevice.explanation : "?")
+            let asked = owner.recorded?.explanation ?? "?"
             guard let answer = owner.answer else { return [owner.name.name, asked, "does not answer"] }
             return [owner.name.name, asked, answer.settings.explanation + (owner.isPending ? " (not yet what is asked)" : "")]
         }

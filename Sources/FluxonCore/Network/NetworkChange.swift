@@ -66,14 +66,23 @@ extension NetworkChangeError: CustomStringConvertible {
         case .unknownOwner(let name, let known):
             known.isEmpty
                 ? "no owner '\(name)': the cluster has no owner yet; start fluxon-owner"
-                : "no owner '\(name)'; the owners are \(known.joined(separator: ", "))"
-                    + (Suggestion.nearest(to: name, among: known).map { ": did you mean \($0)?" } ?? "")
+                : "no owner '\(name)'; the owners are \(Self.list(known, nearestTo: name))"
         case .unknownDevice(let name, let owner, let known):
-            "\(owner) has no device '\(name)'; its devices are \(known.joined(separator: ", "))"
-                + (Suggestion.nearest(to: name, among: known).map { ": did you mean \($0)?" } ?? "")
+            "\(owner) has no device '\(name)'; its devices are \(Self.list(known, nearestTo: name))"
         case .noDevices(let owner):
             "\(owner) has no RDMA device to switch, and its values go over TCP; `fluxon members --network` shows what it uses"
         }
+    }
+}
+
+extension NetworkChangeError {
+    /// Names that a line of text lists; more would hide the one that was meant.
+    private static let listedNames = 16
+
+    private static func list(_ names: [String], nearestTo word: String) -> String {
+        guard names.count > listedNames else { return names.joined(separator: ", ") }
+        let shown = names.prefix(listedNames).joined(separator: ", ") + " and \(names.count - listedNames) more"
+        return shown + (Suggestion.nearest(to: word, among: names).map { "; did you mean \($0)?" } ?? "")
     }
 }
 

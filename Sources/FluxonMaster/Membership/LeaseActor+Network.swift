@@ -74,7 +74,12 @@ extension LeaseActor {
         do throws(EtcdError) { range = try await etcd.list(prefix: keyspace.network, timeout: timing.authority) } catch {
             throw RPCError(.unavailable, "what is recorded about devices cannot be read: \(error)")
         }
-        var owners = Dictionary(rosterOwners.map { ($0, NetworkReport.Owner(name: $0)) }, uniquingKeysWith: { first, _ in first })
+        var owners: [InstanceKey: NetworkReport.Owner] = [:]
+        for name in rosterOwners {
+            var owner = NetworkReport.Owner(name: name)
+            owner.recorded = .everyDevice
+            owners[name] = owner
+        }
         for keyValue in range.keyValues {
             let name = InstanceKey(String(keyValue.keyText.dropFirst(keyspace.network.count)))
             guard !name.name.isEmpty else { continue }

@@ -45,7 +45,7 @@ package struct NetworkReport: Hashable, Sendable {
         /// Nil: it did not answer; `problem` says why.
         package var answer: NetworkAnswer?
         package var problem = ""
-        /// As the master read it in etcd; nil: nobody has recorded anything, or the master was not asked.
+        /// As the master read it in etcd; nil: it has not told, or nobody can read it.
         package var recorded: NetworkSettings?
         /// Of etcd, at which `recorded` was written.
         package var recordedRevision: UInt64 = 0
