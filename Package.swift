@@ -165,7 +165,8 @@ let testTargets: [Target] = [
         "FluxonClusterTests",
         [
             "Fluxon", "FluxonSeededRandom", "FluxonWorkload", "FluxonLinearizability", "FluxonCore", "FluxonRPC", "FluxonSystem",
-            "FluxonTestFiles", "CFluxonFaults", "fluxon-chaos-client", "fluxon-probe",
+            "FluxonTestFiles", "CFluxonFaults", "fluxon-chaos-client", "fluxon-probe", "FluxonMaster", "FluxonOwner", "FluxonTransfer",
+            "FluxonEtcdEmbedded", "fluxon", logging,
         ]),
     tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem", "FluxonTestFiles"]),
     tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem", "FluxonTestFiles"]),

@@ -9,13 +9,14 @@ package import FluxonTLS
 package actor TransferActor {
     package nonisolated let loop: EventLoop
     private let limits: TransferLimits
-    private let paths: FetchPaths
+    let paths: FetchPaths
     private let tickets: TicketBook
     private let server: TCPServer
     private var fetches: [FetchID: Fetch] = [:]
     private var nextFetch: UInt64 = 0
     private var ticketTimer: LoopTimer?
     private var isClosed = false
+    var network = NetworkState()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
 
@@ -27,7 +28,9 @@ package actor TransferActor {
         self.limits = limits
         tickets = TicketBook(limits: limits)
         server = TCPServer(loop: loop, cluster: cluster, source: tickets, limits: limits, tls: tls?.server)
-        paths = FetchPaths([TCPTransport(loop: loop, cluster: cluster, asker: owner, limits: limits, tls: tls?.client)], clock: loop)
+        let paths = FetchPaths([TCPTransport(loop: loop, cluster: cluster, asker: owner, limits: limits, tls: tls?.client)], clock: loop)
+        self.paths = paths
+        server.onServed = { asker, byteCount in paths.served(TCPTransport.name, to: asker.instance, byteCount: byteCount) }
     }
 
     // MARK: Reading from others

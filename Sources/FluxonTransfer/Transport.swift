@@ -55,6 +55,9 @@ package protocol Transport: AnyObject {
 
     func read(_ order: ReadOrder, completion: @escaping (Result<Void, TransferError>) -> Void) -> any RunningRead
 
+    /// The way to `address` as people are told of it: `rdma mlx5_0`. Default: the transport's name.
+    func describe(_ address: String) -> String
+
     /// Ends every read with `.closed`.
     func close()
 }
@@ -62,6 +65,7 @@ package protocol Transport: AnyObject {
 extension Transport {
     package func address(of peer: TransferPeer) -> String? { peer.addresses[name] }
     package func canRead(from address: String) -> Bool { true }
+    package func describe(_ address: String) -> String { name }
 }
 
 /// A read on its way.

@@ -72,7 +72,10 @@ import Testing
 
     @Test(
         "every command explains itself",
-        arguments: ["dev", "kv", "kv put", "kv get", "kv rm", "kv exists", "kv size", "members", "status", "bench"])
+        arguments: [
+            "dev", "kv", "kv put", "kv get", "kv rm", "kv exists", "kv size", "members", "status", "bench",
+            "network", "network list", "network enable", "network disable", "network switch", "metrics",
+        ])
     func help(command: String) throws {
         let result = try roles.run(command.split(separator: " ").map(String.init) + ["--help"])
         #expect(result.ending == .exited(code: 0))

@@ -70,6 +70,10 @@ import Testing
         #expect(asked == [524_288..<UInt64(Self.size)])
         #expect(memory.matches(source, count: Self.size))
         #expect(book.count == 0)
+        let told = try #require(paths.statistics.peers[InstanceKey("b")])
+        #expect(told.fallbacks == 1 && told.lastTransport == "slow")
+        #expect(told.paths.map(\.bytes) == [524_288, UInt64(Self.size) - 524_288] && told.paths.map(\.errors) == [1, 0])
+        #expect(paths.aside("fast", to: InstanceKey("b")) > 0 && paths.aside("slow", to: InstanceKey("b")) == 0)
     }
 
     @Test("nobody there: the next path takes the same ticket, and the better one is used again when it is back")
@@ -81,6 +85,9 @@ import Testing
         clock.advance(by: PathHealth.shortestPause)
         try outcome(of: try request()).get()
         #expect(memory.matches(source, count: Self.size))
+        let told = try #require(paths.statistics.peers[InstanceKey("b")])
+        #expect(told.fallbacks == 1, "the second read began on the path that it ended on")
+        #expect(told.lastTransport == "fast" && told.paths.map(\.reads) == [1, 1])
     }
 
     @Test("without another ticket the failure says how much arrived, and a later fetch goes on from there")

@@ -20,11 +20,13 @@ final class OwnerParts {
     private let localServer: RPCServer
     let link: MasterLink
     private let fetcher: ReplicaFetcher
+    private let network: NetworkService
     private var service: OwnerService?
     private var local: LocalService?
 
     init(
-        loop: EventLoop, configuration: OwnerConfiguration, logger: Logger, onReady: @escaping @Sendable () -> Void,
+        loop: EventLoop, configuration: OwnerConfiguration, devices: (any NetworkDevices)?, logger: Logger,
+        onReady: @escaping @Sendable () -> Void,
         onFatal: @escaping @Sendable (FluxonError) -> Void
     ) throws {
         self.loop = loop
@@ -59,6 +61,11 @@ final class OwnerParts {
         let link = MasterLink(
             loop: loop, cluster: configuration.clusterName, member: member, tls: tls?.client, driver: driver, logger: logger)
         self.link = link
+        network = NetworkService(loop: loop, instance: configuration.instanceKey, transfer: transfer, link: link, tls: tls?.client)
+        if let devices {
+            let carried = OnLoop(devices)
+            transfer.assumeIsolated { $0.use(carried.value) }
+        }
         fetcher = ReplicaFetcher(
             loop: loop, transfer: transfer, identity: identity, tls: tls?.client, driver: driver, logger: logger,
             member: { [weak link] in link?.owners[$0] })
@@ -107,12 +114,15 @@ final class OwnerParts {
         link.onFatal = onFatal
         link.onPeerEnded = { [transfer] asker in transfer.assumeIsolated { $0.sessionEnded(of: asker) } }
         let service = OwnerService(driver: driver, link: link, transfer: transfer) { [weak self] in
-            self?.status ?? StatusAnswer.Section(title: "owner", figures: [])
+            self.map { [$0.status, $0.networkStatus] } ?? []
         }
         service.registerControl(on: peerServer)
         service.registerPeers(on: peerServer)
         service.registerControl(on: localServer)
         service.registerExternals(on: localServer)
+        network.registerQuestions(on: peerServer)
+        network.registerQuestions(on: localServer)
+        network.registerChanges(on: localServer)
         self.service = service
     }
 
@@ -137,6 +147,7 @@ final class OwnerParts {
     func stop() {
         local?.close()
         try? File.remove(configuration.sharedDescriptionPath)
+        network.close()
         link.close()
         fetcher.close()
         peerServer.close()
@@ -146,6 +157,28 @@ final class OwnerParts {
         if !driver.pool.releaseData() {
             logger.notice("processes are still attached: the pool keeps its memory until they end or this owner starts again")
         }
+    }
+
+    // MARK: Network
+
+    /// What etcd holds about this owner's devices, as of one of its revisions; nil: nothing.
+    func networkRecorded(_ text: String?, revision: UInt64) {
+        let settings = text.map { NetworkSettings(parsing: $0) } ?? .everyDevice
+        transfer.assumeIsolated { transfer in
+            if let settings {
+                transfer.apply(settings, revision: revision)
+            } else {
+                transfer.keepSettings(because: "what etcd holds is no line of settings; `fluxon network enable --all` writes a new one")
+            }
+        }
+        let level: Logger.Level = settings == nil ? .error : .info
+        logger.log(level: level, "network settings", metadata: ["fluxon.settings": "\(settings?.explanation ?? text ?? "")"])
+        network.settingsChanged()
+    }
+
+    private var networkStatus: StatusAnswer.Section {
+        let answer = transfer.assumeIsolated { $0.networkAnswer() }
+        return StatusAnswer.Section(network: answer, of: configuration.instanceKey)
     }
 
     // MARK: Status

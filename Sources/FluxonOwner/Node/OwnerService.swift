@@ -9,13 +9,13 @@ package final class OwnerService {
     private let driver: ReplicaDriver
     private let link: MasterLink
     private let transfer: TransferActor
-    private let statusSection: () -> StatusAnswer.Section
+    private let statusSections: () -> [StatusAnswer.Section]
 
-    package init(driver: ReplicaDriver, link: MasterLink, transfer: TransferActor, statusSection: @escaping () -> StatusAnswer.Section) {
+    package init(driver: ReplicaDriver, link: MasterLink, transfer: TransferActor, statusSections: @escaping () -> [StatusAnswer.Section]) {
         self.driver = driver
         self.link = link
         self.transfer = transfer
-        self.statusSection = statusSection
+        self.statusSections = statusSections
     }
 
     /// On the owner's address and on its socket.
@@ -114,6 +114,6 @@ package final class OwnerService {
     }
 
     private func ownStatus(master: StatusAnswer?) -> [UInt8] {
-        StatusAnswer(sections: [statusSection()] + (master?.sections ?? [])).encoded()
+        StatusAnswer(sections: statusSections() + (master?.sections ?? [])).encoded()
     }
 }

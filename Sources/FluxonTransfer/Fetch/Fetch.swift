@@ -26,6 +26,8 @@ final class Fetch {
     private var verified = 0
     private var attempts = 0
     private var tried: Set<String> = []
+    /// Over which the last attempt went.
+    private var lastTransport: (any Transport)?
     private var isCancelled = false
 
     init(_ request: FetchRequest, paths: FetchPaths, completion: @escaping (Result<Void, TransferError>) -> Void) {
@@ -61,16 +63,19 @@ final class Fetch {
     private func read(over path: FetchPaths.Path) {
         attempts += 1
         tried.insert(path.transport.name)
+        if let lastTransport, lastTransport !== path.transport { paths.fellBack(to: request.peer) }
+        lastTransport = path.transport
+        let wanted = rest
         let order = ReadOrder(
-            address: path.address, ticket: ticket, version: request.version, range: rest,
+            address: path.address, ticket: ticket, version: request.version, range: wanted,
             destination: request.destination.dropFirst(verified), deadline: request.deadline)
         let read = path.transport.read(order) { [self] result in
             switch result {
             case .success:
-                paths.succeeded(path, to: request.peer)
+                paths.succeeded(path, to: request.peer, byteCount: wanted.byteCount)
                 end(.success(()))
             case .failure(let error):
-                if error.blamesThePath { paths.failed(path, to: request.peer) }
+                paths.failed(path, to: request.peer, error)
                 broke(error)
             }
         }

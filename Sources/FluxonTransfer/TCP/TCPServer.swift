@@ -18,6 +18,8 @@ package final class TCPServer {
     private var nextPath: UInt64 = 0
     /// Connections that were closed for what they sent.
     package private(set) var violationCount = 0
+    /// A whole answer went to an asker: so many bytes of a value.
+    var onServed: (_ asker: Asker, _ byteCount: UInt64) -> Void = { _, _ in }
 
     /// - Parameter tls: Nil: nothing is encrypted, and nobody shows who it is.
     package init(
