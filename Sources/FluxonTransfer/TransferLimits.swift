@@ -34,6 +34,8 @@ package struct TransferLimits: Sendable, Hashable {
     package var readsPerConnection = 32
     /// RDMA: how long a read waits for its connection before it takes another path. Default: 500 ms.
     package var connectPatience: Duration = .milliseconds(500)
+    /// RDMA: how long an attempt to connect may take, with or without a read that waits for it. Default: 3 s.
+    package var connectLimit: Duration = .seconds(3)
     /// RDMA: a packet that was not acknowledged is sent again after 4.096 µs · 2^this (devices take up to four times as long), and
     /// the connection is given up after `packetRetries` of them. Default: 14 and 7, which is half a second.
     package var acknowledgementExponent: UInt8 = 14
@@ -43,7 +45,7 @@ package struct TransferLimits: Sendable, Hashable {
     package var abandonedRead: Duration = .milliseconds(100)
     package var queuePairFlush: Duration = .seconds(1)
     /// RDMA: how long the loop looks for completions of reads on their way before it sleeps until one is reported. Default: not at
-    /// all; 50 µs with `network.poll_mode: busy`, which is longer than a piece takes and shorter than anybody notices.
+    /// all; `busyPollTime` with `network.poll_mode: busy`.
     package var busyPoll: Duration = .zero
     /// RDMA: pauses between attempts to get a lost connection back, while somebody wants it. Default: 100 ms, doubling up to 2 s.
     package var shortestReconnect: Duration = .milliseconds(100)
@@ -55,6 +57,9 @@ package struct TransferLimits: Sendable, Hashable {
     #endif
 
     package init() {}
+
+    /// Longer than a piece takes at 100 Gbit/s, shorter than anybody notices an idle owner for.
+    package static let busyPollTime = Duration.microseconds(100)
 
     /// The sizes of a chunk that the wire allows.
     package static let chunkRange = 4 << 10...1 << 20

@@ -8,7 +8,8 @@ final class FetchPaths {
     }
 
     let clock: any TransferClock
-    private let transports: [any Transport]
+    /// Best first. One that is taken out goes on with what it has begun.
+    var transports: [any Transport]
     private var health = PathHealth()
     private(set) var statistics = PathStatistics()
 

@@ -3,86 +3,147 @@ import FluxonSystem
 
 /// The RDMA side of one owner: its devices, each with a way of reading and a way of being read. On the loop only.
 ///
-///     devices found ─▶ rails (memory registered) ─▶ RDMATransport (reads from others) + RDMAServer (is read from)
-final class RDMAService {
-    /// One device in use.
-    private struct Lane {
-        let rail: RDMARail
-        let transport: RDMATransport
-        let server: RDMAServer
-        let address: SocketAddress
-        let events: Registration?
+///     found ──settings allow it──▶ in use: rail (memory registered), RDMATransport (reads), RDMAServer (is read from)
+///       ▲                            │ settings forbid it
+///       └──nothing uses it any more── closing (what was on its way goes on over other paths)
+final class RDMAService: NetworkDevices {
+    /// What every device needs to know.
+    struct Surroundings {
+        let loop: EventLoop
+        let cluster: String
+        let owner: Asker
+        let limits: TransferLimits
+        let source: any TransferSource
+        /// What is registered with each device: the pool.
+        let memory: [UnsafeMutableRawBufferPointer]
+        let paths: PathNumbers
+        /// The ways of reading are these from now on, best first.
+        let onChange: ([RDMATransport]) -> Void
+        let onServed: (_ transport: String, _ asker: Asker, _ byteCount: Int) -> Void
+        let onEvent: (RDMAEvent) -> Void
     }
 
-    private let loop: EventLoop
+    private let surroundings: Surroundings
     private let devices: VerbsDevices
     private let channel: ConnectionChannel
-    let discovery: RDMADiscovery
-    private var lanes: [Lane] = []
-    /// Devices that could not be used, with what to do.
-    private(set) var failures: [String] = []
+    private let discovery: RDMADiscovery
+    /// Names of the devices that the configuration allows, best first.
+    private let names: [String]
+    private var lanes: [String: RDMALane] = [:]
+    private var closing: [RDMALane] = []
+    /// Why a device that may be used is not.
+    private var failures: [String: String] = [:]
+    private var settings: NetworkSettings?
 
-    /// Nil on a machine without any RDMA device: one look into a folder.
+    /// Nil on a machine without any RDMA device: one look into a folder, and nothing after it.
     ///
-    /// - Throws: Where there are devices that this process cannot open.
-    static func open(loop: EventLoop) throws(SystemError) -> RDMAService? {
-        guard VerbsDevices.kernelHasAny else { return nil }
-        return try RDMAService(loop: loop)
+    /// - Parameter choose: Which of the devices found are used, best first.
+    /// - Throws: Where there are devices that this process cannot open, and what `choose` throws.
+    static func open(_ surroundings: Surroundings, choose: ([String]) throws -> [String]) throws -> RDMAService? {
+        guard VerbsDevices.kernelHasAny else {
+            _ = try choose([])
+            return nil
+        }
+        return try RDMAService(surroundings, choose: choose)
     }
 
-    private init(loop: EventLoop) throws(SystemError) {
-        self.loop = loop
+    private init(_ surroundings: Surroundings, choose: ([String]) throws -> [String]) throws {
+        self.surroundings = surroundings
         devices = try VerbsDevices()
-        channel = try ConnectionChannel(loop: loop)
+        channel = try ConnectionChannel(loop: surroundings.loop)
         discovery = RDMADiscovery(devices)
+        names = try choose(discovery.names)
+        for failure in discovery.failures { surroundings.onEvent(.unusable("\(failure)")) }
     }
 
     /// Where other owners read from this one: the form of `TransferPeer.addresses["rdma"]`. Empty: nowhere.
-    var addresses: String { lanes.map { "\($0.address)" }.joined(separator: " ") }
+    var addresses: String { inUse.map { "\($0.address)" }.joined(separator: " ") }
 
-    var transports: [RDMATransport] { lanes.map(\.transport) }
-    var connectionCount: Int { lanes.reduce(0) { $0 + $1.server.connectionCount } }
-    var rails: [RDMARail] { lanes.map(\.rail) }
+    private var inUse: [RDMALane] { names.compactMap { lanes[$0] } }
 
-    /// Opens every usable device, registers `memory` with it, and lets others read from there what tickets stand for.
-    func start(
-        memory: [UnsafeMutableRawBufferPointer], cluster: String, owner: Asker, source: any TransferSource, limits: TransferLimits,
-        newPath: @escaping () -> PathID
-    ) {
-        failures = discovery.failures.map(\.description) + discovery.unusable.map { "\($0.port.name): \($0.reason)" }
-        for found in discovery.usable {
-            do throws(SystemError) {
-                let rail = try RDMARail(found, devices: devices, loop: loop, busyPoll: limits.busyPoll)
-                for bytes in memory { try rail.register(bytes) }
-                let server = RDMAServer(
-                    rail: rail, channel: channel, loop: loop, cluster: cluster, source: source, limits: limits, newPath: newPath)
-                let address = try server.listen()
-                let transport = RDMATransport(
-                    rail: rail, position: lanes.count, channel: channel, loop: loop, cluster: cluster, asker: owner, limits: limits)
-                lanes.append(
-                    Lane(rail: rail, transport: transport, server: server, address: address, events: try watch(rail, transport)))
-            } catch {
-                failures.append("\(error)")
-            }
+    // MARK: Switching
+
+    func apply(_ settings: NetworkSettings) {
+        self.settings = settings
+        for name in names where lanes[name] != nil && !settings.allows(name) { close(name) }
+        for name in names where lanes[name] == nil && settings.allows(name) { open(name) }
+        surroundings.onChange(inUse.map(\.transport))
+    }
+
+    private func open(_ name: String) {
+        guard let found = discovery.usable.first(where: { $0.port.name == name }) else { return }
+        do throws(SystemError) {
+            let position = names.firstIndex(of: name) ?? 0
+            lanes[name] = try RDMALane(found, position: position, devices: devices, channel: channel, surroundings)
+            failures[name] = nil
+        } catch {
+            failures[name] = "\(error)"
+            surroundings.onEvent(.unusable("\(name) is not used: \(error)"))
         }
     }
 
-    private func watch(_ rail: RDMARail, _ transport: RDMATransport) throws(SystemError) -> Registration {
-        try rail.watchEvents { [weak transport] isActive in
-            if isActive { transport?.linkCameUp() } else { transport?.linkWentDown() }
-        }
+    /// What is on its way goes on over another path; the device is let go of when nothing of it is.
+    private func close(_ name: String) {
+        guard let lane = lanes.removeValue(forKey: name) else { return }
+        closing.append(lane)
+        lane.close(.connectionLost("\(name) was switched off")) { [weak self] in self?.closing.removeAll { $0 === lane } }
     }
+
+    // MARK: Showing
+
+    func describe() -> [NetworkAnswer.Device] {
+        let usable = discovery.usable.map { found in
+            var device = NetworkAnswer.Device(found.port, .unusable)
+            device.describe(found.gid)
+            (device.state, device.reason) = state(of: found)
+            lanes[found.port.name]?.count(into: &device)
+            return device
+        }
+        let unusable = discovery.unusable.map { found in
+            var device = NetworkAnswer.Device(found.port, .unusable)
+            device.reason = found.reason
+            return device
+        }
+        return (usable + unusable).sorted { ($0.name, $0.port) < ($1.name, $1.port) }
+    }
+
+    private func state(of found: RDMADiscovery.Usable) -> (NetworkAnswer.Device.State, String) {
+        let name = found.port.name
+        guard names.contains(name) else {
+            return (.disabled, "network.rdma_device_names of this owner does not name it; add it there and restart the owner")
+        }
+        if let failure = failures[name] { return (.unusable, failure) }
+        guard let lane = lanes[name] else {
+            let isKnown = settings != nil
+            return (.disabled, isKnown ? "switched off; `fluxon network enable \(name)` switches it on" : "etcd has not been read yet")
+        }
+        return lane.isUp ? (.active, "") : (.down, "its link is down; look at the cable, the switch and `rdma link`")
+    }
+
+    // MARK: The end
 
     func sessionEnded(of asker: Asker) {
-        for lane in lanes { lane.server.close(asker) }
+        for lane in lanes.values { lane.server.close(asker) }
     }
 
     /// Ends every path: those of readers within this call, its own reads in later turns, when their destinations are free.
     func close() {
-        for lane in lanes {
-            lane.events?.cancel()
-            lane.server.closeNow()
-            lane.transport.close()
-        }
+        closing += inUse
+        for lane in inUse { lane.closeNow { [self] in ended(lane) } }
+        lanes = [:]
+    }
+
+    private func ended(_ lane: RDMALane) {
+        closing.removeAll { $0 === lane }
+        if closing.isEmpty { channel.close() }
+    }
+}
+
+extension RDMADiscovery {
+    /// Of every device, usable or not, each once.
+    fileprivate var names: [String] {
+        var names: [String] = []
+        for name in usable.map(\.port.name) + unusable.map(\.port.name) where !names.contains(name) { names.append(name) }
+        return names
     }
 }

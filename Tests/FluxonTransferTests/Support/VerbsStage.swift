@@ -17,7 +17,7 @@ final class VerbsStage {
     private var servers: [String: (server: RDMAServer, fault: StageFault?)] = [:]
     /// What the device knows must stay where it is.
     private var registered: [ObjectIdentifier: TestMemory] = [:]
-    private var paths: UInt64 = 0
+    private let paths = PathNumbers()
 
     init(loop: EventLoop, source: any TransferSource, limits: TransferLimits) throws {
         self.loop = loop
@@ -48,10 +48,8 @@ final class VerbsStage {
 
     func address(_ fault: StageFault?) throws -> String {
         if fault == nil, let known = servers.first(where: { $0.value.fault == nil }) { return known.key }
-        let server = RDMAServer(rail: rail, channel: channel, loop: loop, cluster: "c", source: source, limits: limits) { [unowned self] in
-            paths += 1
-            return PathID(paths)
-        }
+        let server = RDMAServer(
+            rail: rail, channel: channel, loop: loop, cluster: "c", source: source, limits: limits, paths: paths)
         let address = "\(try server.listen())"
         if case .unreachable = fault { server.close() } else { servers[address] = (server, fault) }
         return address

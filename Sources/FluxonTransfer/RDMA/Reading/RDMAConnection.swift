@@ -56,7 +56,7 @@ final class RDMAConnection: QueuePairUser {
             let id = try ConnectionID(transport.channel)
             self.id = id
             id.onEvent { [weak self] event in self?.happened(event) }
-            try id.resolve(from: transport.rail.address, to: target, patience: limits.connectPatience)
+            try id.resolve(from: transport.rail.address, to: target, patience: limits.connectLimit)
         } catch {
             close(.connectFailed("\(error)"))
         }
@@ -84,7 +84,7 @@ final class RDMAConnection: QueuePairUser {
             return close(.connectFailed("the way to \(peer.address) does not start at \(transport.rail.name)"))
         }
         do throws(SystemError) {
-            try id.resolveRoute(acknowledgementExponent: limits.acknowledgementExponent, patience: limits.connectPatience)
+            try id.resolveRoute(acknowledgementExponent: limits.acknowledgementExponent, patience: limits.connectLimit)
         } catch {
             close(.connectFailed("\(error)"))
         }
@@ -309,7 +309,7 @@ final class RDMAConnection: QueuePairUser {
         let silent = loop.now.since(lastProgress)
         let patience: Duration
         switch state {
-        case .resolving, .connecting: patience = limits.connectPatience
+        case .resolving, .connecting: patience = limits.connectLimit
         case .ready: patience = running.isEmpty && asked.isEmpty ? limits.idleConnection : limits.stall
         case .closing, .closed: return
         }

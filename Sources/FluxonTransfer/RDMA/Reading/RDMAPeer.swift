@@ -7,7 +7,8 @@ import FluxonSystem
 ///     unused ──first read──▶ connecting ──▶ ready ──lost──▶ away ──an attempt, at growing pauses──▶ ready
 ///                                └──failed──────────────────▲  └──nobody asked since the last attempt──▶ unused
 ///
-/// While it is away no read waits for it: they take other paths, and each that asks has the attempts go on.
+/// While it is away no read waits for it: they take other paths, and each that asks has the attempts go on. A first connection that takes
+/// longer than a read's patience goes on without the read. While this side's own link is down nothing is tried: its return is an event.
 final class RDMAPeer {
     let address: String
     private unowned let transport: RDMATransport
@@ -17,6 +18,7 @@ final class RDMAPeer {
     private var isWanted = false
     private var pause: Duration
     private var attempt: LoopTimer?
+    private var patience: LoopTimer?
     private var isClosed = false
 
     init(address: String, transport: RDMATransport) {
@@ -31,6 +33,8 @@ final class RDMAPeer {
         return !isAway
     }
 
+    var hasConnection: Bool { connection != nil }
+
     var isIdle: Bool { connection == nil && waiting.isEmpty && !isAway }
 
     func submit(_ read: RDMARead) {
@@ -41,12 +45,14 @@ final class RDMAPeer {
         guard waiting.count < transport.limits.waitingPerPeer else { return read.fail(.tooManyWaiting(limit: waiting.count)) }
         waiting.append(read)
         if connection == nil { connect() }
+        if connection?.isReady == false { watchPatience() }
     }
 
     /// Ends every read: with `.closed`, or as a path that broke when the device is switched off.
     func close(_ reason: TransferError.Reason) {
         isClosed = true
         attempt?.cancel()
+        patience?.cancel()
         failWaiting(reason)
         guard let connection else { return transport.forget(self) }
         connection.close(reason)
@@ -59,6 +65,7 @@ final class RDMAPeer {
     func linkCameUp() {
         guard isAway, connection == nil else { return }
         pause = transport.limits.shortestReconnect
+        isWanted = true
         attempt?.cancel()
         connect()
     }
@@ -68,6 +75,7 @@ final class RDMAPeer {
     func isReady(_ connection: RDMAConnection) {
         isAway = false
         pause = transport.limits.shortestReconnect
+        transport.onConnection(address, nil)
         hasRoom(connection)
     }
 
@@ -88,7 +96,10 @@ final class RDMAPeer {
         self.connection = nil
         failWaiting(reason)
         if isClosed { return transport.forget(self) }
-        guard connection.endedWhileIdle else { return tryLater() }
+        guard connection.endedWhileIdle else {
+            if pause == transport.limits.shortestReconnect { transport.onConnection(address, reason) }
+            return tryLater()
+        }
         // Closed for want of use, or by a source that was: the next read makes a new one.
         isAway = false
         transport.forget(self)
@@ -109,13 +120,26 @@ final class RDMAPeer {
     }
 
     private func tryAgain() {
-        guard !isClosed else { return }
+        guard !isClosed, !transport.isDown else { return }
         guard isWanted else {
             // Nobody asked since: the next read begins anew.
             isAway = false
             return transport.forget(self)
         }
         connect()
+    }
+
+    /// Reads wait for a connection so long and no longer.
+    private func watchPatience() {
+        guard patience == nil else { return }
+        patience = transport.loop.schedule(after: transport.limits.connectPatience) { [weak self] in
+            guard let self else { return }
+            patience = nil
+            guard let connection, !connection.isReady else { return }
+            isAway = true
+            isWanted = true
+            failWaiting(.connectFailed("not connected within \(transport.limits.connectPatience)"))
+        }
     }
 
     private func connect() {

@@ -15,6 +15,14 @@ final class RDMATransport: Transport {
     /// Which of a peer's addresses is read from: the n-th device of one owner reads from the n-th of another.
     private let position: Int
     private var peers: [String: RDMAPeer] = [:]
+    private(set) var isDown = false
+    private(set) var bytesRead: UInt64 = 0
+    private(set) var readCount: UInt64 = 0
+    private(set) var errorCount: UInt64 = 0
+    /// Called when there is a connection to an address, and when it is lost or cannot be made at first, with why.
+    var onConnection: (_ address: String, _ failure: TransferError.Reason?) -> Void = { _, _ in }
+    /// Called when the last peer of a transport that was closed is gone.
+    var onIdle: () -> Void = {}
     private var isClosed = false
 
     init(
@@ -35,12 +43,15 @@ final class RDMATransport: Transport {
     }
 
     func canRead(from address: String) -> Bool {
-        guard !isClosed else { return false }
+        guard !isClosed, !isDown else { return false }
         return peers[address]?.canRead ?? true
     }
 
     func read(_ order: ReadOrder, completion: @escaping (Result<Void, TransferError>) -> Void) -> any RunningRead {
-        let read = RDMARead(order, transport: name, loop: loop, completion: completion)
+        let read = RDMARead(order, transport: name, loop: loop) { [self] result in
+            count(result, of: order.range)
+            completion(result)
+        }
         let needed = order.range.byteCount
         if isClosed {
             read.fail(.closed)
@@ -60,8 +71,28 @@ final class RDMATransport: Transport {
         for peer in peers.values.sorted(by: { $0.address < $1.address }) { peer.close(reason) }
     }
 
-    func linkWentDown() { for peer in peers.values { peer.linkWentDown() } }
-    func linkCameUp() { for peer in peers.values { peer.linkCameUp() } }
+    func linkWentDown() {
+        isDown = true
+        for peer in peers.values { peer.linkWentDown() }
+    }
+
+    func linkCameUp() {
+        isDown = false
+        for peer in peers.values { peer.linkCameUp() }
+    }
+
+    var connectionCount: Int { peers.values.count { $0.hasConnection } }
+
+    private func count(_ result: Result<Void, TransferError>, of range: Range<UInt64>) {
+        switch result {
+        case .success:
+            readCount &+= 1
+            bytesRead &+= range.byteCount
+        case .failure(let error):
+            bytesRead &+= UInt64(error.verified)
+            if error.blamesThePath { errorCount &+= 1 }
+        }
+    }
 
     /// Nothing of the device's is in use any more.
     var isIdle: Bool { peers.isEmpty }
@@ -76,5 +107,6 @@ final class RDMATransport: Transport {
     /// It has no connection, and nobody waits for one.
     func forget(_ peer: RDMAPeer) {
         if peers[peer.address] === peer, peer.isIdle || isClosed { peers[peer.address] = nil }
+        if isClosed, peers.isEmpty { onIdle() }
     }
 }

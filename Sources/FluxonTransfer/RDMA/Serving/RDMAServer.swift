@@ -11,16 +11,21 @@ final class RDMAServer {
     let limits: TransferLimits
     let source: any TransferSource
     private let channel: ConnectionChannel
-    private let newPath: () -> PathID
+    private let paths: PathNumbers
     private var listener: ConnectionID?
     private var connections: [PathID: RDMAServingConnection] = [:]
     /// Connections that were closed for what they sent.
     private(set) var violationCount = 0
+    /// Of tickets that an asker has read.
+    private(set) var bytesServed: UInt64 = 0
+    /// Called when an asker has read what a ticket stood for.
+    var onServed: (_ asker: Asker, _ byteCount: Int) -> Void = { _, _ in }
+    /// Called when the last connection of a server that was closed is gone.
+    var onIdle: () -> Void = {}
 
-    /// - Parameter newPath: A path that nobody had before, over whichever transport.
     init(
         rail: RDMARail, channel: ConnectionChannel, loop: EventLoop, cluster: String, source: any TransferSource, limits: TransferLimits,
-        newPath: @escaping () -> PathID
+        paths: PathNumbers
     ) {
         self.rail = rail
         self.channel = channel
@@ -28,7 +33,7 @@ final class RDMAServer {
         self.cluster = cluster
         self.source = source
         self.limits = limits
-        self.newPath = newPath
+        self.paths = paths
     }
 
     var connectionCount: Int { connections.count }
@@ -67,6 +72,14 @@ final class RDMAServer {
         connections[path] = nil
         if forViolation { violationCount += 1 }
         source.pathClosed(path)
+        if connections.isEmpty, listener == nil { onIdle() }
+    }
+
+    /// Nothing is read under `ticket` any more.
+    func served(_ ticket: Ticket, _ byteCount: Int, to asker: Asker) {
+        source.done(ticket)
+        bytesServed &+= UInt64(byteCount)
+        onServed(asker, byteCount)
     }
 
     /// Ends every queue pair without a word to its asker, as a machine that goes silent: for tests.
@@ -76,7 +89,7 @@ final class RDMAServer {
 
     private func requested(_ id: ConnectionID, reads: Int) {
         guard connections.count < limits.acceptedConnections, listener != nil else { return id.reject() }
-        let path = newPath()
+        let path = paths.next()
         let connection = RDMAServingConnection(path: path, server: self)
         connections[path] = connection
         connection.accept(id, reads: reads)

@@ -17,10 +17,10 @@ final class RDMAServingConnection: QueuePairUser {
     private var state = State.greeting
     private var id: ConnectionID?
     private var pair: QueuePair?
-    /// What is read under over this path.
-    private var reading: Set<Ticket> = []
+    /// What is read under over this path, and how many bytes that are.
+    private var reading: [Ticket: Int] = [:]
     /// Tickets whose bytes ride on an answer that has not left.
-    private var leaving: [UInt64: Ticket] = [:]
+    private var leaving: [UInt64: (ticket: Ticket, byteCount: Int)] = [:]
     private var lastProgress: BootInstant
     private var watch: LoopTimer?
     private var flush: LoopTimer?
@@ -99,8 +99,8 @@ final class RDMAServingConnection: QueuePairUser {
     private func asked(_ bytes: [UInt8], by asker: Asker) throws(FrameError) {
         var input = ByteInput(bytes)
         if let done = try? DoneMessage.decode(bytes) {
-            guard reading.remove(done.ticket) != nil else { return close(forViolation: true) }
-            return server.source.done(done.ticket)
+            guard let byteCount = reading.removeValue(forKey: done.ticket) else { return close(forViolation: true) }
+            return server.served(done.ticket, byteCount, to: asker)
         }
         guard let request = try RangeRequest.decode(&input) else { return close(forViolation: true) }
         let claim = TicketClaim(ticket: request.ticket, asker: asker, version: request.version, range: request.range)
@@ -126,7 +126,7 @@ final class RDMAServingConnection: QueuePairUser {
         if bytes.count <= server.limits.smallBytes, segments.count == 1 {
             return send(RDMAAnswer(head), with: bytes, key: segments[0].localKey, ticket)
         }
-        reading.insert(ticket)
+        reading[ticket] = bytes.count
         answer(
             RDMAAnswer(
                 head,
@@ -135,7 +135,7 @@ final class RDMAServingConnection: QueuePairUser {
 
     private func send(_ answer: RDMAAnswer, with bytes: UnsafeRawBufferPointer, key: UInt32, _ ticket: Ticket) {
         guard let pair, pair.hasRoom(for: 1) else { return close(forViolation: true) }
-        do throws(SystemError) { leaving[try pair.send(answer.encoded(), body: bytes, key: key)] = ticket } catch { close() }
+        do throws(SystemError) { leaving[try pair.send(answer.encoded(), body: bytes, key: key)] = (ticket, bytes.count) } catch { close() }
     }
 
     private func answer(_ answer: RDMAAnswer) {
@@ -147,8 +147,8 @@ final class RDMAServingConnection: QueuePairUser {
     func sent(receipt: UInt64, _ failure: QueuePair.Failure?) {
         // After a failure the ticket ends with its path.
         guard failure == nil else { return close() }
-        guard let ticket = leaving.removeValue(forKey: receipt) else { return }
-        server.source.done(ticket)
+        guard let (ticket, byteCount) = leaving.removeValue(forKey: receipt), let asker else { return }
+        server.served(ticket, byteCount, to: asker)
     }
 
     /// A source reads nothing.
