@@ -12,6 +12,9 @@ SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 START_LIMIT = 120
 # Seconds that an answer may take beyond what its request is allowed inside.
 ANSWER_MARGIN = 30
+MIB = 1 << 20
+# Bytes of a value in one RDMA packet at most.
+RDMA_PACKET = 4096
 
 
 class StepFailure(Exception):
@@ -98,3 +101,35 @@ class Machine:
             if not received:
                 raise StepFailure(f"machine {self.number} ended: {' / '.join(self.strays[-5:])}")
             self._unread += received
+
+
+class Received:
+    """What a machine has received since this was made, by the kernel's counters: bytes at each network, packets of RDMA."""
+
+    PATHS = [
+        "/sys/class/net/eth0/statistics/rx_bytes",
+        "/sys/class/net/eth1/statistics/rx_bytes",
+        "/sys/class/infiniband/rxe1/ports/1/hw_counters/rcvd_pkts",
+    ]
+
+    def __init__(self, machine):
+        self.machine = machine
+        self.before = machine.ask("read", paths=self.PATHS)["values"]
+
+    def since(self):
+        """In the order of `PATHS`."""
+        return [now - before for now, before in zip(self.machine.ask("read", paths=self.PATHS)["values"], self.before)]
+
+    def describe(self):
+        """For the line of a step."""
+        ethernet, link, packets = self.since()
+        return f"{ethernet / MIB:.1f} MiB by eth0, {link / MIB:.1f} MiB by eth1, {packets} RDMA packets"
+
+    def prove(self, path, count):
+        """Says by which path `count` bytes came; refuses another than `path`."""
+        ethernet, _, packets = self.since()
+        said = self.describe()
+        came = {"tcp": ethernet >= count and packets < 16, "rdma": packets >= count // RDMA_PACKET and ethernet < count // 2 + MIB}
+        if not came[path]:
+            raise StepFailure(f"{count} bytes were to come by {path}, but: {said}")
+        return said
