@@ -37,9 +37,9 @@ package struct TransferLimits: Sendable, Hashable {
     /// RDMA: how long an attempt to connect may take, with or without a read that waits for it. Default: 3 s.
     package var connectLimit: Duration = .seconds(3)
     /// RDMA: a packet that was not acknowledged is sent again after 4.096 µs · 2^this (devices take up to four times as long), and
-    /// the connection is given up after `packetRetries` of them. Default: 14 and 7, which is half a second.
+    /// the connection is given up after `packetRetries` of them. Default: 14 and 6, which is half a second; 7 is without end for Soft-RoCE.
     package var acknowledgementExponent: UInt8 = 14
-    package var packetRetries: UInt8 = 7
+    package var packetRetries: UInt8 = 6
     /// RDMA: how long reads that were given up may take to bring what they have asked for before their connection is closed, and
     /// how long a closed connection's work may take to come back before its queue pair is destroyed. Default: 100 ms and 1 s.
     package var abandonedRead: Duration = .milliseconds(100)

@@ -8,7 +8,6 @@ final class RDMALane {
     let server: RDMAServer
     /// Where askers reach it.
     let address: SocketAddress
-    private(set) var isUp: Bool
     private var events: Registration?
     private let onEvent: (RDMAEvent) -> Void
 
@@ -26,7 +25,6 @@ final class RDMALane {
         transport = RDMATransport(
             rail: rail, position: position, channel: channel, loop: loop, cluster: surroundings.cluster, asker: surroundings.owner,
             limits: surroundings.limits)
-        isUp = found.port.isActive
         address = try server.listen()
         let (transport, onServed) = (transport, surroundings.onServed)
         server.onServed = { asker, byteCount in onServed(transport.name, asker, byteCount) }
@@ -35,14 +33,14 @@ final class RDMALane {
             onEvent(failure.map { .lost(TransferError($0, path: path)) } ?? .connected(path: path))
         }
         events = try rail.watchEvents { [weak self] isActive in self?.linkChanged(isActive) }
-        if !isUp { transport.linkWentDown() }
     }
 
     private func linkChanged(_ isActive: Bool) {
-        guard isActive != isUp else { return }
-        isUp = isActive
+        guard rail.linkChanged(isActive) else { return }
         onEvent(isActive ? .linkUp(device: rail.name) : .linkDown(device: rail.name))
-        if isActive { transport.linkCameUp() } else { transport.linkWentDown() }
+        guard !isActive else { return transport.linkCameUp() }
+        transport.linkWentDown()
+        server.linkWentDown()
     }
 
     /// Nothing of the device is in use.

@@ -117,7 +117,7 @@ final class RDMAService: NetworkDevices {
             let isKnown = settings != nil
             return (.disabled, isKnown ? "switched off; `fluxon network enable \(name)` switches it on" : "etcd has not been read yet")
         }
-        return lane.isUp ? (.active, "") : (.down, "its link is down; look at the cable, the switch and `rdma link`")
+        return lane.rail.isUp ? (.active, "") : (.down, "its link is down; look at the cable, the switch and `rdma link`")
     }
 
     // MARK: The end

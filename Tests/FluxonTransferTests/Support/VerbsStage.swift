@@ -32,8 +32,10 @@ final class VerbsStage {
     /// Pieces as small as chunks, so that a value has many and faults come between them.
     private static func adjusted(_ limits: TransferLimits) -> TransferLimits {
         var limits = limits
-        limits.readPieceBytes = limits.chunkBytes
-        limits.readPiecesInFlight = 4
+        if limits.readPieceBytes == TransferLimits().readPieceBytes {
+            limits.readPieceBytes = limits.chunkBytes
+            limits.readPiecesInFlight = 4
+        }
         // An emulated machine is slow to connect.
         limits.connectPatience = .seconds(5)
         return limits

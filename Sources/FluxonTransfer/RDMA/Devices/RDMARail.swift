@@ -17,11 +17,15 @@ final class RDMARail {
     let busyPoll: Duration
     private(set) var memory = RegisteredMemory()
     private let devices: VerbsDevices
+    private(set) var isUp: Bool
+    /// Connections that ended while the link was down, and whose peers have not been told.
+    private var untold: [ConnectionID] = []
 
     var name: String { port.name }
 
     init(_ found: RDMADiscovery.Usable, devices: VerbsDevices, loop: EventLoop, busyPoll: Duration = .zero) throws(SystemError) {
         self.loop = loop
+        isUp = found.port.isActive
         self.busyPoll = busyPoll
         port = found.port
         gid = found.gid
@@ -70,8 +74,26 @@ final class RDMARail {
 
     /// Nothing is reported after this. Its queue pairs must be gone.
     func close() {
+        for id in untold { id.destroy() }
+        untold = []
         completions.close()
         memory = RegisteredMemory()
+    }
+
+    /// Destroys the connection manager's part of a connection, which tells the peer; while the link is down later, when it can. Once
+    /// Soft-RoCE's connection manager had to say something over a link that is down, it never gets a word out again.
+    func letGo(of id: ConnectionID) {
+        if isUp { id.destroy() } else { untold.append(id) }
+    }
+
+    /// - Returns: Whether that is news.
+    func linkChanged(_ isUp: Bool) -> Bool {
+        guard isUp != self.isUp else { return false }
+        self.isUp = isUp
+        guard isUp else { return true }
+        for id in untold { id.destroy() }
+        untold = []
+        return true
     }
 
     /// Calls `body` whenever something happened to the device, with whether its link is up now.

@@ -269,7 +269,7 @@ final class RDMAConnection: QueuePairUser {
         state = .closing(reason)
         watch?.cancel()
         peer.isClosing(self)
-        id?.disconnect()
+        if transport.rail.isUp { id?.disconnect() }
         // A queue pair that never was connected is in no state to give anything back by itself.
         pair?.fail()
         flush = loop.schedule(after: limits.queuePairFlush) { [weak self] in self?.finish() }
@@ -290,7 +290,7 @@ final class RDMAConnection: QueuePairUser {
         flush?.cancel()
         pair?.destroy()
         pair = nil
-        id?.destroy()
+        if let id { transport.rail.letGo(of: id) }
         id = nil
         onTheirWay = []
         let reads = running.values.sorted { $0.order.ticket.low < $1.order.ticket.low }
@@ -315,7 +315,9 @@ final class RDMAConnection: QueuePairUser {
         }
         guard silent < patience else {
             let milliseconds = Int(silent.clampedNanoseconds / 1_000_000)
-            return isReady ? close(.stalled(milliseconds: milliseconds)) : close(.connectFailed("no answer within \(milliseconds) ms"))
+            if isReady { return close(.stalled(milliseconds: milliseconds)) }
+            let step = if case .resolving = state { "no RDMA way found" } else { "no answer" }
+            return close(.connectFailed("\(step) within \(milliseconds) ms"))
         }
         let next = min(lastProgress.advanced(by: patience), loop.now.advanced(by: limits.stall))
         watch = loop.schedule(at: next) { [weak self] in self?.watchProgress() }

@@ -120,7 +120,7 @@ final class RDMAPeer {
     }
 
     private func tryAgain() {
-        guard !isClosed, !transport.isDown else { return }
+        guard !isClosed, transport.rail.isUp else { return }
         guard isWanted else {
             // Nobody asked since: the next read begins anew.
             isAway = false

@@ -15,7 +15,6 @@ final class RDMATransport: Transport {
     /// Which of a peer's addresses is read from: the n-th device of one owner reads from the n-th of another.
     private let position: Int
     private var peers: [String: RDMAPeer] = [:]
-    private(set) var isDown = false
     private(set) var bytesRead: UInt64 = 0
     private(set) var readCount: UInt64 = 0
     private(set) var errorCount: UInt64 = 0
@@ -43,7 +42,7 @@ final class RDMATransport: Transport {
     }
 
     func canRead(from address: String) -> Bool {
-        guard !isClosed, !isDown else { return false }
+        guard !isClosed, rail.isUp else { return false }
         return peers[address]?.canRead ?? true
     }
 
@@ -72,12 +71,10 @@ final class RDMATransport: Transport {
     }
 
     func linkWentDown() {
-        isDown = true
         for peer in peers.values { peer.linkWentDown() }
     }
 
     func linkCameUp() {
-        isDown = false
         for peer in peers.values { peer.linkCameUp() }
     }
 

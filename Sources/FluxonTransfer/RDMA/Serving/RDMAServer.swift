@@ -68,6 +68,11 @@ final class RDMAServer {
         for path in connections.keys.sorted() where connections[path]?.asker == asker { connections[path]?.close() }
     }
 
+    /// Nobody reads over it any more: their reads end by themselves, and go on over other paths with other tickets.
+    func linkWentDown() {
+        for path in connections.keys.sorted() { connections[path]?.close() }
+    }
+
     func closed(_ path: PathID, forViolation: Bool) {
         connections[path] = nil
         if forViolation { violationCount += 1 }

@@ -166,7 +166,7 @@ final class RDMAServingConnection: QueuePairUser {
         guard isOpen else { return }
         state = .closing(forViolation: forViolation)
         watch?.cancel()
-        id?.disconnect()
+        if server.rail.isUp { id?.disconnect() }
         pair?.fail()
         flush = server.loop.schedule(after: server.limits.queuePairFlush) { [self] in finish() }
         finishWhenFlushed()
@@ -184,7 +184,7 @@ final class RDMAServingConnection: QueuePairUser {
         flush?.cancel()
         pair?.destroy()
         pair = nil
-        id?.destroy()
+        if let id { server.rail.letGo(of: id) }
         id = nil
         server.closed(path, forViolation: forViolation)
     }
