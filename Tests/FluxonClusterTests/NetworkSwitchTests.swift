@@ -1,5 +1,6 @@
 import FluxonCore
 import FluxonSystem
+import FluxonTestFiles
 import Glibc
 import Testing
 
@@ -25,11 +26,17 @@ import Testing
         var told = cluster.settings(0).makeAsyncIterator()
         #expect(await told.next() == .everyDevice)
 
-        let began = ContinuousClock.now
-        let result = try network(cluster, "disable", "--owner", "owner-1", "mlx5_1")
-        #expect(await told.next() == .allExcept(["mlx5_1"]))
-        #expect(ContinuousClock.now - began < Self.within, "with the start of the command's process")
-        #expect(result.ending == .exited(code: 0) && result.output == "owner-1 now uses every device but mlx5_1\n", "\(result.output)")
+        // A busy machine can only make it longer.
+        var fastest = Duration.seconds(60)
+        for _ in 0..<3 where fastest >= Self.within {
+            _ = try network(cluster, "enable", "--owner", "owner-1", "--all")
+            let began = ContinuousClock.now
+            let result = try network(cluster, "disable", "--owner", "owner-1", "mlx5_1")
+            while await told.next() != .allExcept(["mlx5_1"]) {}
+            fastest = min(fastest, ContinuousClock.now - began)
+            #expect(result.ending == .exited(code: 0) && result.output == "owner-1 now uses every device but mlx5_1\n", "\(result.output)")
+        }
+        #expect(fastest < Self.within, "with the start and the end of the command's process")
         #expect(try states(cluster) == ["active", "disabled"])
         let again = try network(cluster, "disable", "--owner", "owner-1", "mlx5_1")
         #expect(again.ending == .exited(code: 0) && again.output.hasPrefix("nothing to change: owner-1 uses every device but mlx5_1"))
@@ -109,7 +116,7 @@ import Testing
         try File.replace(value, with: [UInt8](repeating: 7, count: 3_000_000))
         let put = ["kv", "put", "key", "--file", value]
         #expect(try CommandLineTool.run(put, attachedTo: cluster.ownerSocket(0), in: cluster.folder).ending == .exited(code: 0))
-        #expect(try fluxon("kv", "get", "key", "--file", "\(cluster.folder)/copy").ending == .exited(code: 0))
+        #expect(try fluxon("kv", "get", "key", "--output", "\(cluster.folder)/copy").ending == .exited(code: 0))
 
         let table = try fluxon("members", "--network").output
         #expect(
@@ -122,7 +129,7 @@ import Testing
             "fluxon_transfer_bytes_total{instance=\"owner-2\",path=\"tcp\"} 3000000", "fluxon_owner_up{instance=\"owner-1\"} 1",
             "fluxon_owner_valid{instance=\"owner-2\"} 1", "fluxon_master_leading{instance=\"master-1\"} 1",
         ] { #expect(metrics.contains(line + "\n"), "\(line) is not in \(metrics)") }
-        try Self.checkMetrics(metrics, in: cluster.folder)
+        #expect(try PrometheusTool.complaints(about: metrics, in: cluster.folder) == "")
         let sections = try #require({ if case .object(let members) = try status.json { members } else { nil } }())
         for section in sections {
             guard case .object(let figures) = section.value else { continue }
@@ -140,19 +147,5 @@ import Testing
         #expect(owners[0]["problem"]?.text?.contains("within 1.0 seconds; is the process stopped") == true, "\(stopped.output)")
         #expect(owners[1]["peers"]?.elements?.first?["path_in_use"]?.text == "tcp", "\(stopped.output)")
         #expect(fallen.contains("fluxon_owner_up{instance=\"owner-1\"} 0\n"))
-    }
-
-    /// By Prometheus' own tool.
-    private static func checkMetrics(_ text: String, in folder: String) throws {
-        try #require(access("/usr/bin/promtool", X_OK) == 0, "scripts/install-packages test installs it")
-        try File.replace("\(folder)/metrics", with: Array(text.utf8))
-        let output = "\(folder)/promtool"
-        let child = try ChildProcess(
-            executable: "/bin/sh", arguments: ["-c", "exec /usr/bin/promtool check metrics < \(folder)/metrics"], environment: [:],
-            output: try File.open(output, .createNew))
-        _ = try Kernel.waitReadable([child.process.descriptor.number], timeout: .seconds(30))
-        let ending = try child.reap()
-        let told = String(decoding: try File.readAll(output, limit: 1 << 20), as: UTF8.self)
-        #expect(ending == .exited(code: 0) && told.isEmpty, "\(told)")
     }
 }

@@ -6,6 +6,7 @@ import FluxonSystem
 import FluxonTransfer
 import Foundation
 import Logging
+import Testing
 
 /// Two masters and two owners in this process, on metadata that outlive them all: for what must be put into a role that no file can say.
 final class InProcessCluster: @unchecked Sendable {
@@ -24,13 +25,14 @@ final class InProcessCluster: @unchecked Sendable {
         let name = "fxn-\(UInt32.random(in: 0 ... .max))"
         try File.makeDirectories("/tmp/\(name)")
         let metadata = try await EmbeddedEtcd.start(path: "/tmp/\(name)/metadata.sqlite", listen: .tcp(host: "127.0.0.1", port: 0))
-        return InProcessCluster(name: name, metadata: metadata)
+        return InProcessCluster(name: name, metadata: metadata, endpoint: try #require(NetworkEndpoint("\(metadata.address)")))
     }
 
-    private init(name: String, metadata: (EmbeddedEtcd, SocketAddress)) {
+    private init(name: String, metadata: (EmbeddedEtcd, SocketAddress), endpoint: NetworkEndpoint) {
         folder = "/tmp/\(name)"
         poolFolder = "/dev/shm/\(name)"
         self.metadata = metadata
+        self.endpoint = endpoint
         var logger = Logger(label: "fluxon.test") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .error
         self.logger = logger
@@ -38,6 +40,9 @@ final class InProcessCluster: @unchecked Sendable {
         streams = pairs.map(\.stream)
         continuations = pairs.map(\.continuation)
     }
+
+    /// Of the metadata, as etcd would be reached.
+    let endpoint: NetworkEndpoint
 
     func ownerSocket(_ index: Int) -> String { "\(folder)/run-\(index + 1)/owner.sock" }
 
