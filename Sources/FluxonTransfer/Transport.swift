@@ -48,6 +48,10 @@ package protocol Transport: AnyObject {
 
     func read(_ order: ReadOrder, completion: @escaping (Result<Void, TransferError>) -> Void) -> any RunningRead
 
+    /// Whether a read to `address` could start now: no while the settings leave this transport no device. Default: yes. A read that it
+    /// carries then ends with `.disabled`, unless it may finish.
+    func reaches(_ address: String) -> Bool
+
     /// The way to `address` as people are told of it: `rdma mlx5_0`. Default: the transport's name.
     func describe(_ address: String) -> String
 
@@ -56,6 +60,7 @@ package protocol Transport: AnyObject {
 }
 
 extension Transport {
+    package func reaches(_ address: String) -> Bool { true }
     package func describe(_ address: String) -> String { name }
 }
 

@@ -122,6 +122,9 @@ import Testing
         #expect(
             table.split(separator: "\n").contains { $0.contains(/^owner-2 +owner-1 +tcp +yes +1 +2.86 MiB +0 B +0 +0 +-$/) }, "\(table)")
         #expect(table.contains("no owner has an RDMA device: values go over TCP"), "\(table)")
+        // A sidecar hands a switch on like everything else.
+        let switched = try fluxon("network", "enable", "--owner", "owner-1", "--all")
+        #expect(switched.output == "nothing to change: owner-1 uses every device already\n")
         let status = try fluxon("status", "--json")
         #expect(try status.json["network of owner-2"]?["tcp_bytes"]?.unsignedInteger == 3_000_000, "\(status.output)")
         let metrics = try fluxon("metrics").output

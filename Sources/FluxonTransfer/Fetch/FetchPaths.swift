@@ -20,9 +20,12 @@ final class FetchPaths {
 
     var now: BootInstant { clock.now }
 
-    /// The best way to `peer` now; nil when it has no address for any transport that is left.
+    /// The best way to `peer` now; nil when it has no address for any transport that is left and may be used.
     func best(for peer: TransferPeer, except tried: Set<String>) -> Path? {
-        let names = transports.map(\.name).filter { peer.addresses[$0] != nil && !tried.contains($0) }
+        let names = transports.filter { transport in
+            guard let address = peer.addresses[transport.name], !tried.contains(transport.name) else { return false }
+            return transport.reaches(address)
+        }.map(\.name)
         guard let name = health.order(of: names, to: peer.name, now: now).first, let address = peer.addresses[name],
             let transport = transports.first(where: { $0.name == name })
         else { return nil }
