@@ -7,13 +7,9 @@ import Testing
 /// What an owner answers to questions about its network that no command of ours asks.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct NetworkServiceTests {
     private func withCluster(_ body: (InProcessCluster, EventLoop) async throws -> Void) async throws {
-        let cluster = try await InProcessCluster.start()
         let loop = try EventLoop.started(name: "asker")
-        try cluster.startMaster(0)
-        try await cluster.startOwner(0)
-        try await body(cluster, loop)
-        await cluster.stop()
-        loop.stop()
+        defer { loop.stop() }
+        try await InProcessCluster.with(owners: 1) { try await body($0, loop) }
     }
 
     @Test("on its address an owner answers for itself, soon and to sense alone, and lets nobody switch")

@@ -20,90 +20,86 @@ import Testing
 
     @Test("a disabled device is out of use within a second, and stays so over restarts of its owner and of the master")
     func disable() async throws {
-        let cluster = try await InProcessCluster.start()
-        try cluster.startMaster(0)
-        for owner in 0...1 { try await cluster.startOwner(owner) }
-        var told = cluster.settings(0).makeAsyncIterator()
-        #expect(await told.next() == .everyDevice)
+        try await InProcessCluster.with(owners: 2) { cluster in
+            var told = cluster.settings(0).makeAsyncIterator()
+            #expect(await told.next() == .everyDevice)
 
-        // A busy machine can only make it longer.
-        var fastest = Duration.seconds(60)
-        for _ in 0..<3 where fastest >= Self.within {
-            _ = try network(cluster, "enable", "--owner", "owner-1", "--all")
-            let began = ContinuousClock.now
-            let result = try network(cluster, "disable", "--owner", "owner-1", "mlx5_1")
-            while await told.next() != .allExcept(["mlx5_1"]) {}
-            fastest = min(fastest, ContinuousClock.now - began)
-            #expect(result.ending == .exited(code: 0) && result.output == "owner-1 now uses every device but mlx5_1\n", "\(result.output)")
-        }
-        #expect(fastest < Self.within, "with the start and the end of the command's process")
-        #expect(try states(cluster) == ["active", "disabled"])
-        let again = try network(cluster, "disable", "--owner", "owner-1", "mlx5_1")
-        #expect(again.ending == .exited(code: 0) && again.output.hasPrefix("nothing to change: owner-1 uses every device but mlx5_1"))
+            // A busy machine can only make it longer.
+            var fastest = Duration.seconds(60)
+            for _ in 0..<3 where fastest >= Self.within {
+                _ = try network(cluster, "enable", "--owner", "owner-1", "--all")
+                let began = ContinuousClock.now
+                let result = try network(cluster, "disable", "--owner", "owner-1", "mlx5_1")
+                while await told.next() != .allExcept(["mlx5_1"]) {}
+                fastest = min(fastest, ContinuousClock.now - began)
+                #expect(
+                    result.ending == .exited(code: 0) && result.output == "owner-1 now uses every device but mlx5_1\n", "\(result.output)")
+            }
+            #expect(fastest < Self.within, "with the start and the end of the command's process")
+            #expect(try states(cluster) == ["active", "disabled"])
+            let again = try network(cluster, "disable", "--owner", "owner-1", "mlx5_1")
+            #expect(again.ending == .exited(code: 0) && again.output.hasPrefix("nothing to change: owner-1 uses every device but mlx5_1"))
 
-        await cluster.stopOwner(0)
-        try await cluster.startOwner(0)
-        #expect(await told.next() == .allExcept(["mlx5_1"]), "before any device was used")
-        try cluster.startMaster(1)
-        await cluster.stopMaster(0)
-        var switched = try network(cluster, "switch", "--owner", "owner-1", "--to", "mlx5_1", "--json")
-        // The owner that is asked may not have found the next master yet.
-        while switched.ending != .exited(code: 0), switched.output.contains("master") {
-            switched = try network(cluster, "switch", "--owner", "owner-1", "--to", "mlx5_1", "--json")
+            await cluster.stopOwner(0)
+            try await cluster.startOwner(0)
+            #expect(await told.next() == .allExcept(["mlx5_1"]), "before any device was used")
+            try cluster.startMaster(1)
+            await cluster.stopMaster(0)
+            var switched = try network(cluster, "switch", "--owner", "owner-1", "--to", "mlx5_1", "--json")
+            // The owner that is asked may not have found the next master yet.
+            while switched.ending != .exited(code: 0), switched.output.contains("master") {
+                switched = try network(cluster, "switch", "--owner", "owner-1", "--to", "mlx5_1", "--json")
+            }
+            #expect(try switched.json["settings_asked"]?["only"]?.elements?.map(\.text) == ["mlx5_1"], "\(switched.output)")
+            #expect(await told.next() == .only(["mlx5_1"]))
+            #expect(try states(cluster) == ["disabled", "active"])
         }
-        #expect(try switched.json["settings_asked"]?["only"]?.elements?.map(\.text) == ["mlx5_1"], "\(switched.output)")
-        #expect(await told.next() == .only(["mlx5_1"]))
-        #expect(try states(cluster) == ["disabled", "active"])
-        await cluster.stop()
     }
 
     @Test("what cannot be is told with what could; list shows what is asked beside what is in force")
     func mistakes() async throws {
-        let cluster = try await InProcessCluster.start()
-        try cluster.startMaster(0)
-        for owner in 0...1 { try await cluster.startOwner(owner) }
-        let device = try network(cluster, "disable", "--owner", "owner-1", "mlx5_7")
-        #expect(device.ending == .exited(code: 1))
-        #expect(device.output == "fluxon: owner-1 has no device 'mlx5_7'; its devices are mlx5_0, mlx5_1\n")
-        let owner = try network(cluster, "enable", "--owner", "owner-3", "--all")
-        #expect(owner.ending == .exited(code: 1) && owner.output == "fluxon: no owner 'owner-3'; the owners are owner-1, owner-2\n")
-        #expect(try network(cluster, "enable", "--owner", "owner-1").ending == .exited(code: 64))
-        #expect(try network(cluster, "disable", "--owner", "owner-1", "mlx5/0").ending == .exited(code: 64))
+        try await InProcessCluster.with(owners: 2) { cluster in
+            let device = try network(cluster, "disable", "--owner", "owner-1", "mlx5_7")
+            #expect(device.ending == .exited(code: 1))
+            #expect(device.output == "fluxon: owner-1 has no device 'mlx5_7'; its devices are mlx5_0, mlx5_1\n")
+            let owner = try network(cluster, "enable", "--owner", "owner-3", "--all")
+            #expect(owner.ending == .exited(code: 1) && owner.output == "fluxon: no owner 'owner-3'; the owners are owner-1, owner-2\n")
+            #expect(try network(cluster, "enable", "--owner", "owner-1").ending == .exited(code: 64))
+            #expect(try network(cluster, "disable", "--owner", "owner-1", "mlx5/0").ending == .exited(code: 64))
 
-        await cluster.stopOwner(0)
-        let away = try network(cluster, "disable", "--owner", "owner-1", "mlx5_0")
-        #expect(away.ending == .exited(code: 1))
-        #expect(away.output.contains("recorded that owner-1 is to use every device but mlx5_0, but it has not confirmed"), "\(away.output)")
-        #expect(away.output.contains("it takes effect when the owner is back"), "\(away.output)")
-        let list = try network(cluster, "list")
-        #expect(list.ending == .exited(code: 0))
-        let lines = list.output.split(separator: "\n").map(String.init)
-        #expect(lines.contains { $0.contains(/^owner-1 +every device but mlx5_0 +does not answer$/) }, "\(list.output)")
-        #expect(lines.contains { $0.contains(/^owner-2 +every device +every device$/) }, "\(list.output)")
-        #expect(lines.contains { $0.hasPrefix("owner-1: no answer from 127.0.0.1:") }, "\(list.output)")
-        try await cluster.startOwner(0)
-        #expect(try states(cluster) == ["disabled", "active"])
-        await cluster.stop()
+            await cluster.stopOwner(0)
+            let away = try network(cluster, "disable", "--owner", "owner-1", "mlx5_0")
+            #expect(away.ending == .exited(code: 1))
+            #expect(
+                away.output.contains("recorded that owner-1 is to use every device but mlx5_0, but it has not confirmed"), "\(away.output)")
+            #expect(away.output.contains("it takes effect when the owner is back"), "\(away.output)")
+            let list = try network(cluster, "list")
+            #expect(list.ending == .exited(code: 0))
+            let lines = list.output.split(separator: "\n").map(String.init)
+            #expect(lines.contains { $0.contains(/^owner-1 +every device but mlx5_0 +does not answer$/) }, "\(list.output)")
+            #expect(lines.contains { $0.contains(/^owner-2 +every device +every device$/) }, "\(list.output)")
+            #expect(lines.contains { $0.hasPrefix("owner-1: no answer from 127.0.0.1:") }, "\(list.output)")
+            try await cluster.startOwner(0)
+            #expect(try states(cluster) == ["disabled", "active"])
+        }
     }
 
     @Test("two people who switch at the same time both get what they asked for")
     func together() async throws {
-        let cluster = try await InProcessCluster.start()
-        try cluster.startMaster(0)
-        for owner in 0...1 { try await cluster.startOwner(owner) }
-        let endings = try await withThrowingTaskGroup(of: ChildProcess.Ending?.self) { group in
-            for (owner, device) in [(0, "mlx5_0"), (1, "mlx5_1")] {
-                group.addTask {
-                    try CommandLineTool.run(
-                        ["network", "disable", "--owner", "owner-1", device], attachedTo: cluster.ownerSocket(owner), in: cluster.folder
-                    ).ending
+        try await InProcessCluster.with(owners: 2) { cluster in
+            let endings = try await withThrowingTaskGroup(of: ChildProcess.Ending?.self) { group in
+                for (owner, device) in [(0, "mlx5_0"), (1, "mlx5_1")] {
+                    group.addTask {
+                        try CommandLineTool.run(
+                            ["network", "disable", "--owner", "owner-1", device], attachedTo: cluster.ownerSocket(owner), in: cluster.folder
+                        ).ending
+                    }
                 }
+                return try await group.reduce(into: []) { $0.append($1) }
             }
-            return try await group.reduce(into: []) { $0.append($1) }
+            #expect(endings == [.exited(code: 0), .exited(code: 0)])
+            #expect(try states(cluster) == ["disabled", "disabled"])
         }
-        #expect(endings == [.exited(code: 0), .exited(code: 0)])
-        #expect(try states(cluster) == ["disabled", "disabled"])
-        await cluster.stop()
     }
 
     @Test("members --network, status and metrics show the path that values took, also of an owner that is stopped, and promtool is content")

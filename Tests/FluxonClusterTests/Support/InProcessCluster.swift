@@ -20,8 +20,21 @@ final class InProcessCluster: @unchecked Sendable {
     private let streams: [AsyncStream<NetworkSettings>]
     private let continuations: [AsyncStream<NetworkSettings>.Continuation]
 
-    /// The masters do not run yet.
-    static func start() async throws -> InProcessCluster {
+    /// A cluster whose first master and whose owners serve; all is stopped and gone at the end of `body`.
+    static func with(owners: Int, _ body: (InProcessCluster) async throws -> Void) async throws {
+        let cluster = try await start()
+        do {
+            try cluster.startMaster(0)
+            for owner in 0..<owners { try await cluster.startOwner(owner) }
+            try await body(cluster)
+        } catch {
+            await cluster.stop()
+            throw error
+        }
+        await cluster.stop()
+    }
+
+    private static func start() async throws -> InProcessCluster {
         let name = "fxn-\(UInt32.random(in: 0 ... .max))"
         try File.makeDirectories("/tmp/\(name)")
         let metadata = try await EmbeddedEtcd.start(path: "/tmp/\(name)/metadata.sqlite", listen: .tcp(host: "127.0.0.1", port: 0))
@@ -84,7 +97,7 @@ final class InProcessCluster: @unchecked Sendable {
     func stopMaster(_ index: Int) async { await Self.stop(masters.removeValue(forKey: index)) }
     func stopOwner(_ index: Int) async { await Self.stop(owners.removeValue(forKey: index)) }
 
-    func stop() async {
+    private func stop() async {
         for index in owners.keys.sorted() { await stopOwner(index) }
         for index in masters.keys.sorted() { await stopMaster(index) }
         await metadata.server.stop()
