@@ -93,7 +93,7 @@ let face: [Target] = [
 ]
 
 let testTargets: [Target] = [
-    .target(name: "FluxonTestFiles", path: "Tests/FluxonTestFiles", swiftSettings: settings),
+    .target(name: "FluxonTestFiles", dependencies: ["FluxonSystem"], path: "Tests/FluxonTestFiles", swiftSettings: settings),
     .target(
         name: "FluxonLocalSupport", dependencies: ["FluxonOwner", "FluxonTestFiles", "fluxon-probe"], path: "Tests/FluxonLocalSupport",
         swiftSettings: settings
@@ -166,7 +166,7 @@ let testTargets: [Target] = [
         [
             "Fluxon", "FluxonSeededRandom", "FluxonWorkload", "FluxonLinearizability", "FluxonCore", "FluxonRPC", "FluxonSystem",
             "FluxonTestFiles", "CFluxonFaults", "fluxon-chaos-client", "fluxon-probe", "FluxonMaster", "FluxonOwner", "FluxonTransfer",
-            "FluxonEtcdEmbedded", "fluxon", logging,
+            "FluxonEtcd", "FluxonEtcdEmbedded", "fluxon", logging,
         ]),
     tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem", "FluxonTestFiles"]),
     tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem", "FluxonTestFiles"]),

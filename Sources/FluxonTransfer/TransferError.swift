@@ -25,6 +25,8 @@ package struct TransferError: Error, Hashable, Sendable {
         case connectionLost(String)
         /// TLS was not agreed on: a certificate is missing or does not fit, or only one side has tls.
         case securityFailed(TLSError)
+        /// The device that carried the read was switched off, or its transport has none left.
+        case disabled
         /// No byte came for this many milliseconds.
         case stalled(milliseconds: Int)
         case deadlineExceeded
@@ -53,11 +55,14 @@ package struct TransferError: Error, Hashable, Sendable {
     package var blamesThePath: Bool {
         switch reason {
         case .corrupted, .notRegistered, .protocolViolation, .connectFailed, .connectionLost, .stalled, .tooManyWaiting: true
-        case .gone, .notYet, .refused, .clusterMismatch, .versionMismatch, .securityFailed, .deadlineExceeded, .cancelled, .closed,
-            .destinationTooSmall:
+        case .gone, .notYet, .refused, .clusterMismatch, .versionMismatch, .securityFailed, .disabled, .deadlineExceeded, .cancelled,
+            .closed, .destinationTooSmall:
             false
         }
     }
+
+    /// Whether the read goes on over another path, also where this one is not to blame.
+    package var allowsAnotherPath: Bool { blamesThePath || reason == .disabled }
 }
 
 extension TransferError: CustomStringConvertible {
@@ -77,6 +82,7 @@ extension TransferError: CustomStringConvertible {
         case .connectFailed(let cause): "no connection: \(cause)"
         case .connectionLost(let cause): "the connection ended: \(cause)"
         case .securityFailed(let error): error.message
+        case .disabled: "the device was switched off (`fluxon network list` shows the settings)"
         case .stalled(let milliseconds): "no byte came for \(milliseconds) ms"
         case .deadlineExceeded: "the deadline passed"
         case .cancelled: "cancelled"

@@ -49,8 +49,8 @@ package protocol Transport: AnyObject {
     /// Where it reaches `peer`; nil: nowhere.
     func address(of peer: TransferPeer) -> String?
 
-    /// Whether a read from there is worth trying now. A transport that looks by itself for a path that it lost says no meanwhile, so that
-    /// no read pays for the attempt.
+    /// Whether a read from there could start now. No while the settings leave this transport no device (a read that it carries then ends
+    /// with `.disabled`), and while it looks by itself for a path that it lost: no read pays for the attempt.
     func canRead(from address: String) -> Bool
 
     func read(_ order: ReadOrder, completion: @escaping (Result<Void, TransferError>) -> Void) -> any RunningRead

@@ -36,10 +36,7 @@ struct NetworkListCommand: AsyncParsableCommand {
 
     func run() async throws {
         let control = try ControlClient(path: attach.path(), timeout: attach.duration)
-        let report = try await control.network(NetworkRequest(owner: owner.map { InstanceKey($0) }))
-        if let owner, report.owners.isEmpty {
-            throw CommandFailure.failed("\(NetworkChangeError.unknownOwner(owner, known: try await control.ownerNames()))")
-        }
+        let report = if let owner { try await control.network(ofOwner: owner) } else { try await control.network(NetworkRequest()) }
         guard !attach.json else { return Terminal.line(NetworkJSON.value(of: report).text()) }
         NetworkText(report).show(paths: false)
     }

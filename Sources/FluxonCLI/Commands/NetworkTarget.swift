@@ -18,9 +18,7 @@ struct NetworkTarget: ParsableArguments {
     func change(_ action: NetworkChange.Action, _ devices: [String], _ attach: AttachOptions) async throws {
         let control = try ControlClient(path: attach.path(), timeout: attach.duration)
         let change = NetworkChange(owner: InstanceKey(owner), action: action, devices: Array(Set(devices)).sorted())
-        let names = try await control.ownerNames()
-        guard names.contains(owner) else { throw CommandFailure.failed("\(NetworkChangeError.unknownOwner(owner, known: names))") }
-        let before = try await control.network(NetworkRequest(owner: change.owner)).owners.first
+        let before = try await control.network(ofOwner: owner).owners.first
         if let answer = before?.answer {
             do throws(NetworkChangeError) { try change.check(against: answer) } catch { throw CommandFailure.failed("\(error)") }
         }
@@ -62,7 +60,14 @@ struct NetworkTarget: ParsableArguments {
 }
 
 extension ControlClient {
-    func ownerNames() async throws -> [String] {
-        try await members().members.map(\.description).filter { $0.role == .owner }.map(\.instanceKey.name).sorted()
+    /// The network of one owner; when nobody knows an owner of this name, an error with the names of those there are.
+    func network(ofOwner name: String) async throws -> NetworkReport {
+        let report = try await network(NetworkRequest(owner: InstanceKey(name)))
+        guard report.owners.isEmpty else { return report }
+        let known = try await network(NetworkRequest())
+        // Without the master's word this owner may just not have heard of it.
+        let doubt = known.problem.isEmpty ? "" : "; " + known.problem
+        let error = NetworkChangeError.unknownOwner(name, known: known.owners.map(\.name.name))
+        throw CommandFailure.failed("\(error)\(doubt)")
     }
 }

@@ -92,5 +92,5 @@ extension LeaseActor {
         return NetworkReport(owners: Array(owners.values.sorted { $0.name < $1.name }.prefix(Limits.members)))
     }
 
-    private static let notLeading = RPCError(RoutingActor.notLeading, operation: "record network settings")
+    private static let notLeading = RPCError(RoutingActor.notLeading, operation: "network settings")
 }

@@ -22,8 +22,8 @@ final class NetworkService {
         let timer: LoopTimer
     }
 
-    /// Before the asker's deadline, so that the answer says what is in force instead.
-    private static let answerMargin = Duration.milliseconds(200)
+    /// Before the asker's deadline, so that the answer that says what is in force instead arrives on a busy machine too.
+    private static let answerMargin = Duration.milliseconds(500)
 
     init(loop: EventLoop, instance: InstanceKey, transfer: TransferActor, link: MasterLink, tls: TLSContext?) {
         self.loop = loop

@@ -45,7 +45,9 @@ final class Fetch {
             return fail(TransferError(.destinationTooSmall(bytes: request.destination.bytes.count, needed: needed), path: "no path"))
         }
         guard let path = paths.best(for: request.peer, except: []) else {
-            return fail(TransferError(.connectFailed("no transport of this owner has an address of \(request.peer.name)"), path: "no path"))
+            return fail(
+                TransferError(
+                    .connectFailed("no transport that this owner may use has an address of \(request.peer.name)"), path: "no path"))
         }
         read(over: path)
     }
@@ -85,7 +87,7 @@ final class Fetch {
     private func broke(_ error: TransferError) {
         verified += error.verified
         let total = TransferError(error.reason, verified: verified, path: error.path)
-        guard error.blamesThePath, !isCancelled, attempts < Self.attemptLimit, paths.now < request.deadline else {
+        guard error.allowsAnotherPath, !isCancelled, attempts < Self.attemptLimit, paths.now < request.deadline else {
             return end(.failure(total))
         }
         if case .connectFailed = error.reason {

@@ -21,7 +21,7 @@ final class FetchPaths {
 
     var now: BootInstant { clock.now }
 
-    /// The best way to `peer` now; nil when it has no address for any transport that is left.
+    /// The best way to `peer` now; nil when it has no address for any transport that is left and may be used.
     func best(for peer: TransferPeer, except tried: Set<String>) -> Path? {
         var found: [String: Path] = [:]
         var names: [String] = []

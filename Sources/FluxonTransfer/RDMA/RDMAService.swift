@@ -86,7 +86,7 @@ final class RDMAService: NetworkDevices {
     private func close(_ name: String) {
         guard let lane = lanes.removeValue(forKey: name) else { return }
         closing.append(lane)
-        lane.close(.connectionLost("\(name) was switched off")) { [weak self] in self?.closing.removeAll { $0 === lane } }
+        lane.close(.disabled) { [weak self] in self?.closing.removeAll { $0 === lane } }
     }
 
     // MARK: Showing

@@ -6,6 +6,7 @@ import FluxonSystem
 import FluxonTransfer
 import Foundation
 import Logging
+import Testing
 
 /// Two masters and two owners in this process, on metadata that outlive them all: for what must be put into a role that no file can say.
 final class InProcessCluster: @unchecked Sendable {
@@ -19,18 +20,32 @@ final class InProcessCluster: @unchecked Sendable {
     private let streams: [AsyncStream<NetworkSettings>]
     private let continuations: [AsyncStream<NetworkSettings>.Continuation]
 
-    /// The masters do not run yet.
-    static func start() async throws -> InProcessCluster {
+    /// A cluster whose first master and whose owners serve; all is stopped and gone at the end of `body`.
+    static func with(owners: Int, _ body: (InProcessCluster) async throws -> Void) async throws {
+        let cluster = try await start()
+        do {
+            try cluster.startMaster(0)
+            for owner in 0..<owners { try await cluster.startOwner(owner) }
+            try await body(cluster)
+        } catch {
+            await cluster.stop()
+            throw error
+        }
+        await cluster.stop()
+    }
+
+    private static func start() async throws -> InProcessCluster {
         let name = "fxn-\(UInt32.random(in: 0 ... .max))"
         try File.makeDirectories("/tmp/\(name)")
         let metadata = try await EmbeddedEtcd.start(path: "/tmp/\(name)/metadata.sqlite", listen: .tcp(host: "127.0.0.1", port: 0))
-        return InProcessCluster(name: name, metadata: metadata)
+        return InProcessCluster(name: name, metadata: metadata, endpoint: try #require(NetworkEndpoint("\(metadata.address)")))
     }
 
-    private init(name: String, metadata: (EmbeddedEtcd, SocketAddress)) {
+    private init(name: String, metadata: (EmbeddedEtcd, SocketAddress), endpoint: NetworkEndpoint) {
         folder = "/tmp/\(name)"
         poolFolder = "/dev/shm/\(name)"
         self.metadata = metadata
+        self.endpoint = endpoint
         var logger = Logger(label: "fluxon.test") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .error
         self.logger = logger
@@ -38,6 +53,9 @@ final class InProcessCluster: @unchecked Sendable {
         streams = pairs.map(\.stream)
         continuations = pairs.map(\.continuation)
     }
+
+    /// Of the metadata, as etcd would be reached.
+    let endpoint: NetworkEndpoint
 
     func ownerSocket(_ index: Int) -> String { "\(folder)/run-\(index + 1)/owner.sock" }
 
@@ -79,7 +97,7 @@ final class InProcessCluster: @unchecked Sendable {
     func stopMaster(_ index: Int) async { await Self.stop(masters.removeValue(forKey: index)) }
     func stopOwner(_ index: Int) async { await Self.stop(owners.removeValue(forKey: index)) }
 
-    func stop() async {
+    private func stop() async {
         for index in owners.keys.sorted() { await stopOwner(index) }
         for index in masters.keys.sorted() { await stopMaster(index) }
         await metadata.server.stop()
