@@ -4,6 +4,8 @@ package enum Limits {
     package static let keyBytes = 1024
     /// Longest `instance_key` or `cluster_name` in bytes.
     package static let nameBytes = 255
+    /// Bytes of an owner's RDMA addresses in a ticket: of as many devices as it may have, 64 bytes each.
+    package static let rdmaAddressesBytes = networkDevices * 64
     /// Longest path of a Unix socket in bytes: `sun_path` less its terminator.
     package static let socketPathBytes = 107
     /// Longest attribute line in etcd in bytes.

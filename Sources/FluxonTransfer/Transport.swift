@@ -3,7 +3,7 @@ package import FluxonCore
 /// Another owner, as the roster has it: how each transport reaches it.
 package struct TransferPeer: Hashable, Sendable {
     package let name: InstanceKey
-    /// By the transport's name, in that transport's own notation: `"tcp": "10.0.0.2:7001"`.
+    /// By the kind of transport, in its own notation: `"tcp": "10.0.0.2:7001"`, `"rdma": "10.1.0.2:7001 10.2.0.2:7001"`.
     package let addresses: [String: String]
 
     package init(name: InstanceKey, addresses: [String: String]) {
@@ -43,14 +43,18 @@ package struct ReadOrder: Sendable {
 /// - cancelling closes the path: the source learns it and unpins;
 /// - every order ends by its deadline, whatever the peer does.
 package protocol Transport: AnyObject {
-    /// Its name in `TransferPeer.addresses`, logs and metrics.
+    /// Its name in logs and metrics, and what its health is known by.
     var name: String { get }
 
-    func read(_ order: ReadOrder, completion: @escaping (Result<Void, TransferError>) -> Void) -> any RunningRead
+    /// Where it reaches `peer`; nil: nowhere.
+    func address(of peer: TransferPeer) -> String?
 
-    /// Whether a read to `address` could start now: no while the settings leave this transport no device. Default: yes. A read that it
-    /// carries then ends with `.disabled`, unless it may finish.
-    func reaches(_ address: String) -> Bool
+    /// Whether a read from there is worth trying now. A transport that looks by itself for a path that it lost says no meanwhile, so that
+    /// no read pays for the attempt; so does one that the settings leave no device. What it carries then ends with `.disabled`, unless it
+    /// may finish.
+    func canRead(from address: String) -> Bool
+
+    func read(_ order: ReadOrder, completion: @escaping (Result<Void, TransferError>) -> Void) -> any RunningRead
 
     /// The way to `address` as people are told of it: `rdma mlx5_0`. Default: the transport's name.
     func describe(_ address: String) -> String
@@ -60,7 +64,8 @@ package protocol Transport: AnyObject {
 }
 
 extension Transport {
-    package func reaches(_ address: String) -> Bool { true }
+    package func address(of peer: TransferPeer) -> String? { peer.addresses[name] }
+    package func canRead(from address: String) -> Bool { true }
     package func describe(_ address: String) -> String { name }
 }
 

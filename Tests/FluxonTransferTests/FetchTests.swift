@@ -192,7 +192,7 @@ private final class SwitchedTransport: Transport {
 
     init(_ transport: SimulatedTransport) { self.transport = transport }
 
-    func reaches(_ address: String) -> Bool { isOn }
+    func canRead(from address: String) -> Bool { isOn }
 
     func read(_ order: ReadOrder, completion: @escaping (Result<Void, TransferError>) -> Void) -> any RunningRead {
         let read = transport.read(order) { [unowned self] result in

@@ -107,15 +107,19 @@ package final class ReplicaFetcher {
         giveUp(attempt)
     }
 
+    private typealias Grant = (ticket: Ticket, length: UInt64, flags: UInt32, rdma: String)
+
     private func askTicket(
-        for request: FetchRequest, _ client: RPCClient, answer: @escaping ((ticket: Ticket, length: UInt64, flags: UInt32)?) -> Void
+        for request: FetchRequest, _ client: RPCClient, answer: @escaping (Grant?) -> Void
     ) {
         let stream = client.open(MethodPath.ownerTicket, deadline: Limits.ticketDeadline)
         var received: TicketAnswer?
         stream.onMessage = { bytes in received = try? TicketAnswer(decoding: bytes) }
         stream.onEnd = { _ in
-            guard case .granted(let bytes, let length, let flags) = received, let ticket = Ticket(bytes: bytes) else { return answer(nil) }
-            answer((ticket, length, flags))
+            guard case .granted(let bytes, let length, let flags, let rdma) = received, let ticket = Ticket(bytes: bytes) else {
+                return answer(nil)
+            }
+            answer((ticket, length, flags, rdma))
         }
         let ticket = TicketRequest(
             key: request.key, version: request.version, asker: identity.instance, generation: identity.generation)
@@ -123,9 +127,9 @@ package final class ReplicaFetcher {
         stream.halfClose()
     }
 
-    private func read(_ attempt: Attempt, from member: MemberDescription, _ grant: (ticket: Ticket, length: UInt64, flags: UInt32)) {
+    private func read(_ attempt: Attempt, from member: MemberDescription, _ grant: Grant) {
         guard grant.length == attempt.request.byteCount else { return ask(attempt) }
-        let peer = TransferPeer(name: member.instanceKey, addresses: [TCPTransport.name: member.bulkAddress])
+        let peer = TransferPeer(member, rdma: grant.rdma)
         var order = FluxonTransfer.FetchRequest(
             peer: peer, ticket: grant.ticket, version: attempt.request.version, range: UInt64(attempt.verified)..<grant.length,
             destination: attempt.destination.dropFirst(attempt.verified), deadline: loop.now.advanced(by: Limits.fetchDeadline))
@@ -163,5 +167,14 @@ package final class ReplicaFetcher {
         let client = RPCClient(loop: loop, target: target, tls: tls)
         clients[address] = client
         return client
+    }
+}
+
+extension TransferPeer {
+    /// - Parameter rdma: Where its devices are read from, as it said with the ticket; empty: nowhere.
+    init(_ member: MemberDescription, rdma: String) {
+        self.init(
+            name: member.instanceKey,
+            addresses: [TCPTransport.name: member.bulkAddress, TransferActor.rdmaKind: rdma].filter { !$0.value.isEmpty })
     }
 }

@@ -44,7 +44,8 @@ final class OwnerParts {
 
         let identity = Asker(instance: configuration.instanceKey, generation: Generation(life))
         let tls = try RoleTLS(configuration.tls)
-        transfer = TransferActor(loop: loop, cluster: configuration.clusterName, owner: identity, tls: tls)
+        transfer = TransferActor(
+            loop: loop, cluster: configuration.clusterName, owner: identity, limits: Self.limits(configuration.network), tls: tls)
         let bulk = configuration.network.bulkListen
         let bulkAddress = try transfer.assumeIsolated { try $0.listen(on: .tcp(host: bulk.host, port: bulk.port)) }
         peerServer = RPCServer(loop: loop)
@@ -62,10 +63,7 @@ final class OwnerParts {
             loop: loop, cluster: configuration.clusterName, member: member, tls: tls?.client, driver: driver, logger: logger)
         self.link = link
         network = NetworkService(loop: loop, instance: configuration.instanceKey, transfer: transfer, link: link, tls: tls?.client)
-        if let devices {
-            let carried = OnLoop(devices)
-            transfer.assumeIsolated { $0.use(carried.value) }
-        }
+        try Self.openDevices(devices, transfer, pool, configuration.network, logger)
         fetcher = ReplicaFetcher(
             loop: loop, transfer: transfer, identity: identity, tls: tls?.client, driver: driver, logger: logger,
             member: { [weak link] in link?.owners[$0] })
@@ -76,6 +74,30 @@ final class OwnerParts {
                 "fluxon.attested": "\(opened.attested)",
             ])
         wire(onReady: onReady, onFatal: onFatal)
+    }
+
+    private static func limits(_ network: NetworkConfiguration) -> TransferLimits {
+        var limits = TransferLimits()
+        if network.pollMode == .busy { limits.busyPoll = TransferLimits.busyPollTime }
+        return limits
+    }
+
+    /// - Parameter devices: A test's; nil: those of this machine.
+    private static func openDevices(
+        _ devices: (any NetworkDevices)?, _ transfer: TransferActor, _ pool: Pool, _ network: NetworkConfiguration, _ logger: Logger
+    ) throws {
+        if let devices {
+            let carried = OnLoop(devices)
+            return transfer.assumeIsolated { $0.use(carried.value) }
+        }
+        guard network.rdma == .auto else { return }
+        let memory = TransferActor.RDMAMemory([pool.dataBytes])
+        let found = try transfer.assumeIsolated { transfer in
+            try transfer.openRDMA(memory, choose: network.devices) { event in
+                logger.log(level: event.isProblem ? .warning : .info, "rdma", metadata: ["fluxon.event": "\(event)"])
+            }
+        }
+        if !found { logger.info("this machine has no RDMA device; bulk data goes over TCP") }
     }
 
     private static func member(

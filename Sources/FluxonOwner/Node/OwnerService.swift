@@ -76,11 +76,14 @@ package final class OwnerService {
         let driver = driver
         do {
             let release = OnLoop({ driver.release(copy.extent) })
-            let ticket = try transfer.assumeIsolated { transfer in
-                try transfer.issueTicket(to: asker, version: request.version, bytes: source, release: release.value)
+            let (ticket, rdma) = try transfer.assumeIsolated { transfer in
+                (
+                    try transfer.issueTicket(to: asker, version: request.version, bytes: source, release: release.value),
+                    transfer.rdmaAddresses
+                )
             }
             let flags = copy.flags & ~ReplicaDriver.replicaFlag
-            return TicketAnswer.granted(ticket: ticket.bytes, length: copy.byteCount, flags: flags).encoded()
+            return TicketAnswer.granted(ticket: ticket.bytes, length: copy.byteCount, flags: flags, rdma: rdma).encoded()
         } catch {
             driver.release(copy.extent)
             throw RPCError(.resourceExhausted, "no ticket for \(request.asker): \(error)")

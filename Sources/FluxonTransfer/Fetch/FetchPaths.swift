@@ -8,7 +8,8 @@ final class FetchPaths {
     }
 
     let clock: any TransferClock
-    private let transports: [any Transport]
+    /// Best first. One that is taken out goes on with what it has begun.
+    var transports: [any Transport]
     private var health = PathHealth()
     private(set) var statistics = PathStatistics()
 
@@ -22,14 +23,14 @@ final class FetchPaths {
 
     /// The best way to `peer` now; nil when it has no address for any transport that is left and may be used.
     func best(for peer: TransferPeer, except tried: Set<String>) -> Path? {
-        let names = transports.filter { transport in
-            guard let address = peer.addresses[transport.name], !tried.contains(transport.name) else { return false }
-            return transport.reaches(address)
-        }.map(\.name)
-        guard let name = health.order(of: names, to: peer.name, now: now).first, let address = peer.addresses[name],
-            let transport = transports.first(where: { $0.name == name })
-        else { return nil }
-        return Path(transport: transport, address: address)
+        var found: [String: Path] = [:]
+        var names: [String] = []
+        for transport in transports where !tried.contains(transport.name) {
+            guard let address = transport.address(of: peer), transport.canRead(from: address) else { continue }
+            names.append(transport.name)
+            found[transport.name] = Path(transport: transport, address: address)
+        }
+        return health.order(of: names, to: peer.name, now: now).first.flatMap { found[$0] }
     }
 
     func succeeded(_ path: Path, to peer: TransferPeer, byteCount: UInt64) {
