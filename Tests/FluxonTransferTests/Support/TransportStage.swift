@@ -31,6 +31,8 @@ enum StageFault: Sendable {
     case killed(afterBytes: Int)
     case silent(afterBytes: Int)
     case damaged(chunk: Int)
+    /// Over RDMA: the source's device no longer knows its memory.
+    case forgotten(afterBytes: Int)
 }
 
 /// An asker, a source and what lies between, on one loop.
@@ -119,6 +121,7 @@ actor TransportStage {
             return "\(try Socket.localAddress(of: bound.number))"  // closed again with the end of this scope
         case .killed(let bytes): wireFault = .cut(afterBytes: ResponseLayout.position(ofByte: bytes, limits))
         case .silent(let bytes): wireFault = .silent(afterBytes: ResponseLayout.position(ofByte: bytes, limits))
+        case .forgotten: throw TransferError(.notRegistered, path: "TCP reads no registered memory")
         case .damaged(let chunk): wireFault = .flip(byte: ResponseLayout.position(ofByte: chunk * limits.chunkBytes, limits) + 7)
         }
         let wire = try FaultyWire(upstream: upstream, fault: wireFault)
@@ -174,6 +177,17 @@ actor TransportStage {
     func serving() throws -> TCPServer { try #require(server) }
     func listening() throws -> SocketAddress { try #require(serverAddress) }
 
+    /// Over RDMA: a connected asker that a test drives by hand.
+    func rawAsker() async throws -> RawVerbsAsker {
+        let asker = try #require(verbs).rawAsker()
+        let address = try address()
+        let result: Result<Void, SystemError> = try await withCheckedThrowingContinuation { continuation in
+            do { try asker.connect(to: address) { continuation.resume(returning: $0) } } catch { continuation.resume(throwing: error) }
+        }
+        try result.get()
+        return asker
+    }
+
     func closeTransport() { transport?.close() }
     func revoke(_ ticket: Ticket) { book.revoke(ticket) }
 
@@ -199,6 +213,7 @@ extension StageFault {
         case .killed(let bytes): .killed(afterBytes: bytes)
         case .silent(let bytes): .silent(afterBytes: bytes)
         case .damaged(let chunk): .damaged(chunk: chunk)
+        case .forgotten(let bytes): .killed(afterBytes: bytes)
         }
     }
 }

@@ -9,6 +9,8 @@ import Testing
 final class VerbsStage {
     private let loop: EventLoop
     private let rail: RDMARail
+    /// The source's own, on the same device: what one forgets the other knows.
+    private let sourceRail: RDMARail
     private let devices: VerbsDevices
     private let channel: ConnectionChannel
     private let source: any TransferSource
@@ -27,6 +29,7 @@ final class VerbsStage {
         channel = try ConnectionChannel(loop: loop)
         let found = try #require(RDMADiscovery(devices).usable.first)
         rail = try RDMARail(found, devices: devices, loop: loop)
+        sourceRail = try RDMARail(found, devices: devices, loop: loop)
     }
 
     /// Pieces as small as chunks, so that a value has many and faults come between them.
@@ -48,10 +51,12 @@ final class VerbsStage {
         return transport
     }
 
+    func rawAsker() throws -> RawVerbsAsker { try RawVerbsAsker(rail: rail, channel: channel) }
+
     func address(_ fault: StageFault?) throws -> String {
         if fault == nil, let known = servers.first(where: { $0.value.fault == nil }) { return known.key }
         let server = RDMAServer(
-            rail: rail, channel: channel, loop: loop, cluster: "c", source: source, limits: limits, paths: paths)
+            rail: sourceRail, channel: channel, loop: loop, cluster: "c", source: source, limits: limits, paths: paths)
         let address = "\(try server.listen())"
         if case .unreachable = fault { server.close() } else { servers[address] = (server, fault) }
         return address
@@ -59,7 +64,7 @@ final class VerbsStage {
 
     func register(_ memory: TestMemory) throws {
         guard registered.updateValue(memory, forKey: ObjectIdentifier(memory)) == nil else { return }
-        try rail.register(memory.everything)
+        for rail in [rail, sourceRail] { try rail.register(memory.everything) }
     }
 
     /// Breaks the way to `address` when enough of `read` has come, as its fault says.
@@ -67,12 +72,16 @@ final class VerbsStage {
         guard let read = read as? RDMARead, let (server, fault) = servers[address] else { return }
         let limit: Int
         switch fault {
-        case .killed(let bytes), .silent(let bytes): limit = bytes
+        case .killed(let bytes), .silent(let bytes), .forgotten(let bytes): limit = bytes
         case .unreachable, .damaged, nil: return
         }
         guard !read.isEnded else { return }
         guard read.arrived >= limit else { return loop.inNextTick { [weak self] in self?.watch(read, at: address) } }
-        if case .silent = fault { server.fallSilent() } else { server.close() }
+        switch fault {
+        case .silent: server.fallSilent()
+        case .forgotten: sourceRail.forgetMemory()
+        case .killed, .unreachable, .damaged, nil: server.close()
+        }
     }
 
     /// Whether the transport, once closed, has let go of everything.
@@ -83,6 +92,7 @@ final class VerbsStage {
         servers = [:]
         channel.close()
         rail.close()
+        sourceRail.close()
     }
 }
 

@@ -77,8 +77,11 @@ final class RDMARail {
         for id in untold { id.destroy() }
         untold = []
         completions.close()
-        memory = RegisteredMemory()
+        forgetMemory()
     }
+
+    /// Nobody reads or writes through this device what was registered.
+    func forgetMemory() { memory = RegisteredMemory() }
 
     /// Destroys the connection manager's part of a connection, which tells the peer; while the link is down later, when it can. Once
     /// Soft-RoCE's connection manager had to say something over a link that is down, it never gets a word out again.

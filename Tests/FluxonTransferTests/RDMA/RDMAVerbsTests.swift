@@ -1,0 +1,107 @@
+import FluxonCore
+import FluxonSystem
+import Testing
+
+@testable import FluxonTransfer
+
+/// What only real verbs can show, in the machine of scripts/rdma-vm (scripts/test-rdma runs it there).
+@Suite(.enabled(if: TestMachine.hasVerbs, "needs RDMA verbs: scripts/test-rdma"), .serialized, .timeLimit(.minutes(2)))
+struct RDMAVerbsTests {
+    @Test("the devices of the machine are found, with what a person wants to know of them")
+    func devices() async throws {
+        let owners = try await VerbsOwners()
+        let devices = await owners.holder.transfer.networkAnswer().devices
+        #expect(devices.map(\.name) == ["rxe1", "rxe2"])
+        for device in devices {
+            #expect(device.state == .active && device.reason == "")
+            #expect(device.gidType == "RoCE v2" && device.gid.hasPrefix("0:0:0:0:0:ffff:"))
+            #expect(device.linkLayer == "Ethernet" && device.mtu >= 1024 && device.port == 1)
+        }
+        let addresses = await owners.holder.transfer.rdmaAddresses
+        #expect(addresses.split(separator: " ").map { String($0.prefix { $0 != ":" }) } == ["10.99.1.1", "10.99.2.1"])
+        await owners.stop()
+    }
+
+    @Test("values go by RDMA, small ones with the answer; counters say so at both ends")
+    func reads() async throws {
+        let owners = try await VerbsOwners(devices: ["rxe1"])
+        var total: UInt64 = 0
+        for (index, size) in [1, 4096, 4097, 3_000_001].enumerated() {
+            let (source, target) = (owners.memory(size), owners.memory(size))
+            source.fill(seed: index)
+            try await owners.read(source, into: target)
+            #expect(target.matches(source))
+            total += UInt64(size)
+        }
+        let paths = await owners.paths
+        #expect(paths["rdma rxe1"]?.bytes == total && paths["rdma rxe1"]?.reads == 4)
+        #expect(paths["tcp"] == nil)
+        // The reader's last word is on its way when its read has ended.
+        while await owners.holder.transfer.ticketCount > 0 { try await owners.holder.loop.sleep(for: .milliseconds(1)) }
+        let served = try #require(await owners.holder.transfer.networkAnswer().devices.first)
+        #expect(served.bytesServed == total && served.connections == 1)
+        let asked = try #require(await owners.reader.transfer.networkAnswer().devices.first)
+        #expect(asked.bytesRead == total && asked.reads == 4 && asked.errors == 0)
+        await owners.stop()
+    }
+
+    @Test("a device that is switched off in the middle: the value arrives over TCP; switched on again, values come by RDMA again")
+    func switched() async throws {
+        let owners = try await VerbsOwners()
+        let (source, target) = (owners.memory(64 << 20), owners.memory(64 << 20))
+        source.fill(seed: 1)
+        let reader = owners.reader
+        try await owners.read(source, into: target) {
+            _ = reader.loop.schedule(after: .milliseconds(20)) {
+                reader.transfer.assumeIsolated { $0.apply(.only([]), revision: 2) }
+            }
+        }
+        #expect(target.matches(source))
+        var paths = await owners.paths
+        #expect((paths["tcp"]?.bytes ?? 0) > 0)
+        #expect(paths.values.allSatisfy { $0.errors == 0 && $0.asideMilliseconds == 0 }, "what is switched off is not to blame")
+        let byRDMA = paths.filter { $0.key != "tcp" }.values.reduce(0) { $0 + $1.bytes }
+        #expect(byRDMA + (paths["tcp"]?.bytes ?? 0) == 64 << 20)
+        let devices = await reader.transfer.networkAnswer().devices
+        #expect(devices.allSatisfy { $0.state == .disabled && $0.reason.contains("fluxon network enable") })
+
+        await reader.transfer.apply(.everyDevice, revision: 3)
+        let small = owners.memory(2 << 20)
+        source.fill(seed: 2)
+        try await owners.read(VerbsArena.Piece(bytes: .init(rebasing: source.bytes[..<(2 << 20)])), into: small)
+        paths = await owners.paths
+        #expect(paths.filter { $0.key != "tcp" }.values.reduce(0) { $0 + $1.bytes } == byRDMA + (2 << 20))
+        await owners.stop()
+    }
+
+    @Test("a holder's device that is switched off in the middle: the same, with a path that broke")
+    func holderSwitched() async throws {
+        let owners = try await VerbsOwners(devices: ["rxe1"])
+        let (source, target) = (owners.memory(64 << 20), owners.memory(64 << 20))
+        source.fill(seed: 3)
+        let (holder, reader) = (owners.holder, owners.reader)
+        try await owners.read(source, into: target) {
+            _ = reader.loop.schedule(after: .milliseconds(20)) {
+                holder.loop.execute { holder.transfer.assumeIsolated { $0.apply(.only([]), revision: 2) } }
+            }
+        }
+        #expect(target.matches(source))
+        #expect((await owners.paths["tcp"]?.bytes ?? 0) > 0)
+        while await holder.transfer.ticketCount > 0 { try await holder.loop.sleep(for: .milliseconds(1)) }
+        await owners.stop()
+    }
+
+    @Test("bytes that the source's device does not know come over TCP")
+    func unregistered() async throws {
+        let owners = try await VerbsOwners(devices: ["rxe1"])
+        let memory = TestMemory(100_000, seed: 4)
+        let source = VerbsArena.Piece(bytes: memory.bytes)
+        let target = owners.memory(100_000)
+        try await owners.read(source, into: target)
+        #expect(target.matches(source))
+        let paths = await owners.paths
+        #expect(paths["tcp"]?.bytes == 100_000)
+        #expect(paths["rdma rxe1"]?.lastError.contains("not in memory that its RDMA device knows") == true)
+        await owners.stop()
+    }
+}
