@@ -17,7 +17,7 @@ package actor TransferActor {
     private let server: TCPServer
     /// Nil on a machine without RDMA.
     var rdma: RDMAService?
-    private var fetches: [FetchID: Fetch] = [:]
+    private var fetches: [FetchID: any RunningFetch] = [:]
     private var nextFetch: UInt64 = 0
     private var ticketTimer: LoopTimer?
     private var isClosed = false
@@ -56,10 +56,12 @@ package actor TransferActor {
     }
 
     private func start(_ request: FetchRequest, as id: FetchID, completion: @escaping (Result<Void, TransferError>) -> Void) {
-        let fetch = Fetch(request, paths: paths) { [weak self] result in
+        let ended: (Result<Void, TransferError>) -> Void = { [weak self] result in
             self?.assumeIsolated { $0.fetches[id] = nil }
             completion(result)
         }
+        let fetch: any RunningFetch =
+            StripedFetch(request, paths: paths, limits: limits, completion: ended) ?? Fetch(request, paths: paths, completion: ended)
         fetches[id] = fetch
         fetch.start()
     }

@@ -32,6 +32,9 @@ package struct TransferLimits: Sendable, Hashable {
     package var readPiecesInFlight = 16
     /// RDMA: requests to one source whose reads have not ended; more wait. Default: 32.
     package var readsPerConnection = 32
+    /// Shortest part of a read that goes over several devices at once; shorter reads take one device each, in turns. Default: 4 MiB, at
+    /// which a further ticket (a round trip over TCP) costs little beside the time that half of the bytes take.
+    package var stripeBytes = 4 << 20
     /// RDMA: how long a read waits for its connection before it takes another path. Default: 500 ms.
     package var connectPatience: Duration = .milliseconds(500)
     /// RDMA: how long an attempt to connect may take, with or without a read that waits for it. Default: 3 s.

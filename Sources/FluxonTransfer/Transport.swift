@@ -46,6 +46,9 @@ package protocol Transport: AnyObject {
     /// Its name in logs and metrics, and what its health is known by.
     var name: String { get }
 
+    /// Transports of one kind are equally good: they take turns, and share large reads. Default: its name.
+    var kind: String { get }
+
     /// Where it reaches `peer`; nil: nowhere.
     func address(of peer: TransferPeer) -> String?
 
@@ -63,6 +66,7 @@ package protocol Transport: AnyObject {
 }
 
 extension Transport {
+    package var kind: String { name }
     package func address(of peer: TransferPeer) -> String? { peer.addresses[name] }
     package func canRead(from address: String) -> Bool { true }
     package func describe(_ address: String) -> String { name }

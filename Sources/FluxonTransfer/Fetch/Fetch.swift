@@ -8,7 +8,7 @@ import FluxonCore
 ///        └─ it was ──▶ renewing ──a ticket for the rest──▶ reading (best path, from the first byte missing)
 ///
 /// The owner of a fetch is told once, and only when no transport touches the destination any more.
-final class Fetch {
+final class Fetch: RunningFetch {
     /// Paths tried for one request before the failure is the caller's.
     static let attemptLimit = 4
 
@@ -20,6 +20,7 @@ final class Fetch {
 
     private let request: FetchRequest
     private let paths: FetchPaths
+    private let preferred: String?
     private let completion: (Result<Void, TransferError>) -> Void
     private var state = State.ended
     private var ticket: Ticket
@@ -30,9 +31,14 @@ final class Fetch {
     private var lastTransport: (any Transport)?
     private var isCancelled = false
 
-    init(_ request: FetchRequest, paths: FetchPaths, completion: @escaping (Result<Void, TransferError>) -> Void) {
+    /// - Parameter preferred: The transport to begin with if it is as good as any.
+    init(
+        _ request: FetchRequest, paths: FetchPaths, preferring preferred: String? = nil,
+        completion: @escaping (Result<Void, TransferError>) -> Void
+    ) {
         self.request = request
         self.paths = paths
+        self.preferred = preferred
         self.completion = completion
         ticket = request.ticket
     }
@@ -44,7 +50,7 @@ final class Fetch {
         guard needed <= UInt64(request.destination.bytes.count) else {
             return fail(TransferError(.destinationTooSmall(bytes: request.destination.bytes.count, needed: needed), path: "no path"))
         }
-        guard let path = paths.best(for: request.peer, except: []) else {
+        guard let path = paths.best(for: request.peer, except: [], preferring: preferred) else {
             return fail(
                 TransferError(
                     .connectFailed("no transport that this owner may use has an address of \(request.peer.name)"), path: "no path"))

@@ -11,6 +11,8 @@ final class FetchPaths {
     /// Best first. One that is taken out goes on with what it has begun.
     var transports: [any Transport]
     private var health = PathHealth()
+    /// Takes turns between ways that are equally good.
+    private var turn = 0
     private(set) var statistics = PathStatistics()
 
     /// - Parameter transports: Best first.
@@ -22,15 +24,37 @@ final class FetchPaths {
     var now: BootInstant { clock.now }
 
     /// The best way to `peer` now; nil when it has no address for any transport that is left and may be used.
-    func best(for peer: TransferPeer, except tried: Set<String>) -> Path? {
-        var found: [String: Path] = [:]
-        var names: [String] = []
-        for transport in transports where !tried.contains(transport.name) {
-            guard let address = transport.address(of: peer), transport.canRead(from: address) else { continue }
-            names.append(transport.name)
-            found[transport.name] = Path(transport: transport, address: address)
+    ///
+    /// - Parameter preferred: The transport to be taken if it is as good as any.
+    func best(for peer: TransferPeer, except tried: Set<String>, preferring preferred: String? = nil) -> Path? {
+        let usable = usable(for: peer, except: tried)
+        guard let first = health.order(of: usable.map(\.transport.name), to: peer.name, now: now).first else { return nil }
+        let rails = rails(among: usable, like: first, to: peer)
+        if let path = rails.first(where: { $0.transport.name == preferred }) { return path }
+        guard rails.count > 1 else { return usable.first { $0.transport.name == first } }
+        turn &+= 1
+        return rails[turn % rails.count]
+    }
+
+    /// The ways to `peer` that are as good as the best one now: its devices side by side.
+    func rails(to peer: TransferPeer) -> [Path] {
+        let usable = usable(for: peer, except: [])
+        guard let first = health.order(of: usable.map(\.transport.name), to: peer.name, now: now).first else { return [] }
+        return rails(among: usable, like: first, to: peer)
+    }
+
+    private func usable(for peer: TransferPeer, except tried: Set<String>) -> [Path] {
+        transports.compactMap { transport in
+            guard !tried.contains(transport.name), let address = transport.address(of: peer), transport.canRead(from: address) else {
+                return nil
+            }
+            return Path(transport: transport, address: address)
         }
-        return health.order(of: names, to: peer.name, now: now).first.flatMap { found[$0] }
+    }
+
+    private func rails(among paths: [Path], like name: String, to peer: TransferPeer) -> [Path] {
+        guard let kind = paths.first(where: { $0.transport.name == name })?.transport.kind else { return [] }
+        return paths.filter { $0.transport.kind == kind && !health.isAside($0.transport.name, to: peer.name, now: now) }
     }
 
     func succeeded(_ path: Path, to peer: TransferPeer, byteCount: UInt64) {

@@ -48,6 +48,11 @@ package struct PathHealth: Sendable {
         failures[Path(peer: peer, transport: transport)]?.asideUntil
     }
 
+    /// Whether other ways to `peer` are tried before this one now.
+    package func isAside(_ transport: String, to peer: InstanceKey, now: BootInstant) -> Bool {
+        isAside(Path(peer: peer, transport: transport), now: now)
+    }
+
     private func isAside(_ path: Path, now: BootInstant) -> Bool {
         guard let failure = failures[path] else { return false }
         return now < failure.asideUntil

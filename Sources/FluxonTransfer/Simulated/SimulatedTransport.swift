@@ -3,6 +3,7 @@ import FluxonCore
 /// A `Transport` over a `SimulatedNetwork`.
 package final class SimulatedTransport: Transport {
     package let name: String
+    package let kind: String
     private let network: SimulatedNetwork
     private let cluster: String
     private let asker: Asker
@@ -11,9 +12,11 @@ package final class SimulatedTransport: Transport {
     private var isClosed = false
 
     package init(
-        name: String = "simulated", network: SimulatedNetwork, cluster: String, asker: Asker, limits: TransferLimits = TransferLimits()
+        name: String = "simulated", kind: String? = nil, network: SimulatedNetwork, cluster: String, asker: Asker,
+        limits: TransferLimits = TransferLimits()
     ) {
         self.name = name
+        self.kind = kind ?? name
         self.network = network
         self.cluster = cluster
         self.asker = asker

@@ -104,4 +104,26 @@ struct RDMAVerbsTests {
         #expect(paths["rdma rxe1"]?.lastError.contains("not in memory that its RDMA device knows") == true)
         await owners.stop()
     }
+
+    @Test("two devices share a large value; one that is switched off leaves its part to the other")
+    func striped() async throws {
+        let owners = try await VerbsOwners()
+        let (source, target) = (owners.memory(48 << 20), owners.memory(48 << 20))
+        source.fill(seed: 6)
+        try await owners.read(source, into: target)
+        #expect(target.matches(source))
+        var paths = await owners.paths
+        #expect(paths["rdma rxe1"]?.bytes == 24 << 20 && paths["rdma rxe2"]?.bytes == 24 << 20 && paths["tcp"] == nil)
+        let reader = owners.reader
+        source.fill(seed: 7)
+        try await owners.read(source, into: target) {
+            _ = reader.loop.schedule(after: .milliseconds(10)) {
+                reader.transfer.assumeIsolated { $0.apply(.allExcept(["rxe2"]), revision: 2) }
+            }
+        }
+        #expect(target.matches(source))
+        paths = await owners.paths
+        #expect(paths["tcp"] == nil && (paths["rdma rxe1"]?.bytes ?? 0) > 48 << 20)
+        await owners.stop()
+    }
 }

@@ -7,6 +7,7 @@ final class RDMATransport: Transport {
     static let kind = "rdma"
 
     let name: String
+    var kind: String { Self.kind }
     let rail: RDMARail
     let channel: ConnectionChannel
     let loop: EventLoop
