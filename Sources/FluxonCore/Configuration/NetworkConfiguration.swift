@@ -4,6 +4,9 @@ package struct NetworkConfiguration: Sendable, Hashable {
     package var bulkListen: NetworkEndpoint
     /// `advertise`: the host under which others reach this one. Default: the host listened on.
     package var advertise: String?
+    /// `relay_bytes` (owners): memory of the pool for values on their way between owners that cannot reach each other. 0: this owner is no
+    /// relay. Default 64 MiB.
+    package var relayBytes = Limits.relayBytes
 
     /// Where others reach what listens on `host` and `port`.
     package func advertised(host: String, port: UInt16) -> String { NetworkEndpoint(host: advertise ?? host, port: port).authority }
@@ -25,6 +28,7 @@ package struct NetworkConfiguration: Sendable, Hashable {
         case .bulk(let listen):
             bulkListen = section?.readListen("bulk_listen", example: "10.0.0.1:7401") ?? bulkListen
             advertise = section?.readHost("advertise", example: "10.0.0.1")
+            relayBytes = Self.readRelayBytes(&section) ?? relayBytes
             if bulkListen.isWildcard, advertise == nil, let section { Self.reportWildcard("bulk_listen", in: section) }
             guard let listen else { break }
             if listen.isWildcard, advertise == nil { Self.reportWildcard("listen", in: top) }
@@ -33,6 +37,14 @@ package struct NetworkConfiguration: Sendable, Hashable {
             }
         }
         section?.finish()
+    }
+
+    private static func readRelayBytes(_ section: inout ConfigurationSection?) -> Int? {
+        let least = Limits.relayPieceBytes
+        let rule = "\(ConfigurationRules.size): 0 for no relay, else at least \(ByteSize.describe(least)), the piece relayed at a time"
+        return section?.read("relay_bytes", rule: rule, example: "64MiB") {
+            ByteSize.parse($0).flatMap { $0 == 0 || $0 >= least ? $0 : nil }
+        }
     }
 
     private static func reportWildcard(_ key: String, in section: ConfigurationSection) {
