@@ -49,6 +49,7 @@ let cTargets: [Target] = [
     .target(name: "CLinux"),
     .target(name: "CFluxonPool"),
     .target(name: "CFluxonChecksum"),
+    .target(name: "CVerbs", linkerSettings: [.linkedLibrary("ibverbs"), .linkedLibrary("rdmacm")]),
     .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 ]
@@ -62,7 +63,7 @@ let mechanisms: [Target] = [
         ["FluxonCore", "FluxonSystem", logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle")]),
     library("FluxonPool", ["CFluxonPool", "FluxonCore", "FluxonSystem"]),
     library("FluxonRPC", ["CNGHTTP2", "FluxonCore", "FluxonSystem", "FluxonTLS", deque, logging]),
-    library("FluxonTransfer", ["CFluxonChecksum", "FluxonCore", "FluxonSystem", "FluxonTLS", deque, logging]),
+    library("FluxonTransfer", ["CFluxonChecksum", "CVerbs", "FluxonCore", "FluxonSystem", "FluxonTLS", deque, logging]),
     library("FluxonEtcd", ["FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonRPC", protobuf, logging]),
     library(
         "FluxonEtcdEmbedded",
@@ -92,7 +93,7 @@ let face: [Target] = [
 ]
 
 let testTargets: [Target] = [
-    .target(name: "FluxonTestFiles", path: "Tests/FluxonTestFiles", swiftSettings: settings),
+    .target(name: "FluxonTestFiles", dependencies: ["FluxonSystem"], path: "Tests/FluxonTestFiles", swiftSettings: settings),
     .target(
         name: "FluxonLocalSupport", dependencies: ["FluxonOwner", "FluxonTestFiles", "fluxon-probe"], path: "Tests/FluxonLocalSupport",
         swiftSettings: settings
@@ -164,7 +165,8 @@ let testTargets: [Target] = [
         "FluxonClusterTests",
         [
             "Fluxon", "FluxonSeededRandom", "FluxonWorkload", "FluxonLinearizability", "FluxonCore", "FluxonRPC", "FluxonSystem",
-            "FluxonTestFiles", "CFluxonFaults", "fluxon-chaos-client", "fluxon-probe",
+            "FluxonTestFiles", "CFluxonFaults", "fluxon-chaos-client", "fluxon-probe", "FluxonMaster", "FluxonOwner", "FluxonTransfer",
+            "FluxonEtcd", "FluxonEtcdEmbedded", "fluxon", logging,
         ]),
     tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem", "FluxonTestFiles"]),
     tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem", "FluxonTestFiles"]),

@@ -149,6 +149,15 @@ member = (
     number(1, 2) + text(2, "owner-1") + number(3, 4) + text(4, "f00d") + text(5, "10.0.0.1:7400") + text(6, "10.0.0.1:7401")
     + text(7, "/run/fluxon/owner/owner.sock") + text(8, "host") + number(9, 4711) + number(10, 1 << 32) + text(11, "rack-7") + number(12, 2)
 )
+path = text(1, "rdma mlx5_0") + number(2, 1) + number(3, 1 << 30) + number(4, 2) + text(5, "lost") + number(6, 100) + number(7, 5)
+device = (
+    text(1, "mlx5_0") + number(2, 1) + number(3, 4) + text(4, "no memlock") + text(5, "Ethernet") + text(6, "fe80::1") + number(7, 3)
+    + text(8, "RoCE v2") + text(9, "10.0.0.1:7500") + number(10, 4096) + number(11, 1) + number(12, 100) + number(13, 1 << 40)
+)
+network = (
+    text(1, device) * 2 + text(2, text(1, "owner-2"), text(2, "tcp"), number(3, 1), text(4, path) * 2) + number(3, 1) + text(4, path)
+    + number(5, 1) + text(6, "disabled=mlx5_1") + number(7, 8) + text(8, "none")
+)
 control = {
     0: {"join": number(1, 1) + text(2, "demo") + text(3, member), "join-nobody": number(1, 1) + text(2, "demo")},
     1: {"joined": number(1, 1) + number(2, 3)},
@@ -158,6 +167,14 @@ control = {
         + number(20, 2) + number(21, 4096) + number(22, 8192)},
     5: {"ticket": number(1, 1) + text(2, b"t" * 16) + number(3, 5000) + number(4, 1), "gone": number(1, 2), "not-yet": number(1, 3), "busy": number(1, 20),
         "unreachable": number(1, 21)},
+    6: {"network-request": text(1, "owner-1") + number(2, 7) + number(3, 256) + number(4, 1)},
+    7: {"network-report": text(1, text(1, "owner-1"), text(2, network), text(4, "only=mlx5_0"), number(5, 8)) + text(2, "no master")},
+    8: {
+        "network-disable": text(1, "owner-1") + number(2, 2) + text(3, "mlx5_0") + text(3, "mlx5_1"),
+        "network-enable-all": text(1, "owner-1") + number(2, 4),
+    },
+    9: {"network-changed": text(1, "disabled=mlx5_0") + number(2, 9) + number(3, 1)},
+    10: {"settings-disabled": b"disabled=mlx5_0,mlx5_1", "settings-only": b"only=mlx5_1 rails=2", "settings-both": b"disabled=a only=b"},
 }
 for kind, seeds in control.items():
     for name, data in seeds.items():

@@ -32,4 +32,14 @@ struct ControlClient: ~Copyable {
     func status() async throws -> StatusAnswer {
         try StatusAnswer(decoding: await client.unary(MethodPath.controlStatus, [], deadline: timeout))
     }
+
+    /// - Parameter request: Also for owners elsewhere: this one gathers.
+    func network(_ request: NetworkRequest) async throws -> NetworkReport {
+        try NetworkReport(decoding: await client.unary(MethodPath.controlNetwork, request.encoded(), deadline: timeout))
+    }
+
+    /// Returns when the master has recorded it.
+    func change(_ change: NetworkChange) async throws -> NetworkChangeAnswer {
+        try NetworkChangeAnswer(decoding: await client.unary(MethodPath.controlNetworkChange, change.encoded(), deadline: timeout))
+    }
 }

@@ -44,5 +44,8 @@ struct FluxonCommand: ParsableCommand {
 
             Exit codes: 0 fine, 1 failed, 3 no such key, 64 wrong usage.
             """,
-        subcommands: [DevCommand.self, KVCommand.self, MembersCommand.self, StatusCommand.self, BenchCommand.self])
+        subcommands: [
+            DevCommand.self, KVCommand.self, MembersCommand.self, NetworkCommand.self, StatusCommand.self, MetricsCommand.self,
+            BenchCommand.self,
+        ])
 }

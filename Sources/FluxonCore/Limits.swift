@@ -4,12 +4,36 @@ package enum Limits {
     package static let keyBytes = 1024
     /// Longest `instance_key` or `cluster_name` in bytes.
     package static let nameBytes = 255
+    /// Bytes of an owner's RDMA addresses in a ticket: of as many devices as it may have, 64 bytes each.
+    package static let rdmaAddressesBytes = networkDevices * 64
     /// Longest path of a Unix socket in bytes: `sun_path` less its terminator.
     package static let socketPathBytes = 107
     /// Longest attribute line in etcd in bytes.
     package static let attributeBytes = 4096
     /// Members of one cluster.
     package static let members = 4096
+    /// RDMA devices of one owner, with each of their ports: a full list of names fits `attributeBytes`, and machines have sixteen.
+    package static let networkDevices = 32
+    /// Longest name of an RDMA device in bytes: the kernel's `IB_DEVICE_NAME_MAX` less its terminator.
+    package static let deviceNameBytes = 63
+    /// Ways to one peer that are told apart: each device, TCP and relays.
+    package static let networkPaths = 64
+    /// Peers that an owner's answer about its network names, those with the most bytes first; more would bury a person in lines.
+    package static let networkPeers = 256
+    /// Peers of all owners together in one report, shared among them, so that a large cluster's report fits `rpcMessageBytes`.
+    package static let networkReportPeers = 1 << 16
+    /// Owners that are asked about their network at a time: each costs the one that gathers a connection.
+    package static let networkQuestions = 64
+    /// Calls that wait at one owner for its settings to be in force; more are answered at once.
+    package static let networkWaiters = 64
+    /// How long the owner that gathers waits for another's answer about its network, and for the master's: a person waits with it.
+    package static let networkQuestionTimeout = Duration.seconds(1)
+    /// How long gathering every owner's answer may take; those not heard by then are reported so. Less than a sidecar waits for its owner.
+    package static let networkSurveyTimeout = Duration.seconds(3)
+    /// How long recording a switch in etcd may take.
+    package static let networkChangeTimeout = Duration.seconds(4)
+    /// How long a switch of a device waits for its owner's word that it is in force: it takes milliseconds, or something is wrong.
+    package static let networkConfirmation = Duration.seconds(2)
     /// Sections of a status, and figures of a section.
     package static let statusFigures = 256
     /// Unacknowledged messages of a link beyond which its session ends (CONSISTENCY L1).

@@ -2,7 +2,7 @@ import FluxonCore
 import FluxonRPC
 import FluxonSystem
 
-/// Questions of tools (`fluxon members`, `fluxon status`) go on to the owner of this machine. On the loop only.
+/// Questions of tools (`fluxon members`, `fluxon status`, `fluxon network`) go on to the owner of this machine. On the loop only.
 final class ControlForwarding {
     private let loop: EventLoop
     private let location: () throws -> String
@@ -12,7 +12,9 @@ final class ControlForwarding {
     init(loop: EventLoop, server: RPCServer, location: @escaping () throws -> String) {
         self.loop = loop
         self.location = location
-        for path in [MethodPath.controlMembers, MethodPath.controlStatus] {
+        for path in [
+            MethodPath.controlMembers, MethodPath.controlStatus, MethodPath.controlNetwork, MethodPath.controlNetworkChange,
+        ] {
             server.handle(path) { [weak self] stream in self?.forward(stream) }
         }
     }

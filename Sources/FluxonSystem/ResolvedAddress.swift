@@ -20,6 +20,14 @@ package struct ResolvedAddress: Sendable, CustomStringConvertible {
 
     package var description: String { address.description }
 
+    /// Lends it as a `sockaddr`, for libraries that take one.
+    package func withSocketAddress<R>(_ body: (UnsafeRawPointer) -> R) -> R {
+        withUnsafeBytes(of: raw.bytes) { bytes in
+            // SAFETY: the tuple of 128 bytes is never empty, so that its buffer has an address.
+            body(bytes.baseAddress.unsafelyUnwrapped)
+        }
+    }
+
     /// All kernel addresses of `address`. **Blocks on DNS** for a host name; see `AddressResolver` for the loop.
     package static func resolve(_ address: SocketAddress) throws(SystemError) -> [ResolvedAddress] {
         try resolve(address, numericOnly: false)

@@ -8,14 +8,20 @@ package import FluxonTLS
 /// `close` it before letting go of it.
 package actor TransferActor {
     package nonisolated let loop: EventLoop
-    private let limits: TransferLimits
-    private let paths: FetchPaths
-    private let tickets: TicketBook
+    let cluster: String
+    let owner: Asker
+    let limits: TransferLimits
+    let paths: FetchPaths
+    let tickets: TicketBook
+    let pathNumbers = PathNumbers()
     private let server: TCPServer
+    /// Nil on a machine without RDMA.
+    var rdma: RDMAService?
     private var fetches: [FetchID: Fetch] = [:]
     private var nextFetch: UInt64 = 0
     private var ticketTimer: LoopTimer?
     private var isClosed = false
+    var network = NetworkState()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
 
@@ -24,10 +30,14 @@ package actor TransferActor {
     ///   - tls: What it shows to others and whom it trusts; nil: values go in the clear.
     package init(loop: EventLoop, cluster: String, owner: Asker, limits: TransferLimits = TransferLimits(), tls: RoleTLS? = nil) {
         self.loop = loop
+        self.cluster = cluster
+        self.owner = owner
         self.limits = limits
         tickets = TicketBook(limits: limits)
-        server = TCPServer(loop: loop, cluster: cluster, source: tickets, limits: limits, tls: tls?.server)
-        paths = FetchPaths([TCPTransport(loop: loop, cluster: cluster, asker: owner, limits: limits, tls: tls?.client)], clock: loop)
+        server = TCPServer(loop: loop, cluster: cluster, source: tickets, limits: limits, tls: tls?.server, paths: pathNumbers)
+        let paths = FetchPaths([TCPTransport(loop: loop, cluster: cluster, asker: owner, limits: limits, tls: tls?.client)], clock: loop)
+        self.paths = paths
+        server.onServed = { asker, byteCount in paths.served(TCPTransport.name, to: asker.instance, byteCount: byteCount) }
     }
 
     // MARK: Reading from others
@@ -104,6 +114,7 @@ package actor TransferActor {
     package func sessionEnded(of asker: Asker) {
         tickets.revokeAll(of: asker)
         server.close(asker)
+        rdma?.sessionEnded(of: asker)
         paths.forget(asker.instance)
     }
 
@@ -115,6 +126,7 @@ package actor TransferActor {
         paths.close()
         for id in fetches.keys.sorted(by: { $0.number < $1.number }) { fetches[id]?.cancel() }
         server.close()
+        rdma?.close()
         tickets.revokeAll(issuedUntil: BootInstant(nanoseconds: .max))
     }
 

@@ -15,6 +15,8 @@ package struct TransferError: Error, Hashable, Sendable {
         case versionMismatch(ours: UInt16)
         /// A chunk's bytes differ from the checksum that came with them.
         case corrupted(chunk: Int, expected: UInt32, computed: UInt32)
+        /// The source's bytes are not in memory that its RDMA device knows.
+        case notRegistered
         /// The source sent what the protocol does not allow.
         case protocolViolation(String)
         /// No connection could be made.
@@ -23,6 +25,8 @@ package struct TransferError: Error, Hashable, Sendable {
         case connectionLost(String)
         /// TLS was not agreed on: a certificate is missing or does not fit, or only one side has tls.
         case securityFailed(TLSError)
+        /// The device that carried the read was switched off, or its transport has none left.
+        case disabled
         /// No byte came for this many milliseconds.
         case stalled(milliseconds: Int)
         case deadlineExceeded
@@ -50,12 +54,15 @@ package struct TransferError: Error, Hashable, Sendable {
     /// Whether another path, or this one with a new connection, may do better.
     package var blamesThePath: Bool {
         switch reason {
-        case .corrupted, .protocolViolation, .connectFailed, .connectionLost, .stalled, .tooManyWaiting: true
-        case .gone, .notYet, .refused, .clusterMismatch, .versionMismatch, .securityFailed, .deadlineExceeded, .cancelled, .closed,
-            .destinationTooSmall:
+        case .corrupted, .notRegistered, .protocolViolation, .connectFailed, .connectionLost, .stalled, .tooManyWaiting: true
+        case .gone, .notYet, .refused, .clusterMismatch, .versionMismatch, .securityFailed, .disabled, .deadlineExceeded, .cancelled,
+            .closed, .destinationTooSmall:
             false
         }
     }
+
+    /// Whether the read goes on over another path, also where this one is not to blame.
+    package var allowsAnotherPath: Bool { blamesThePath || reason == .disabled }
 }
 
 extension TransferError: CustomStringConvertible {
@@ -70,10 +77,12 @@ extension TransferError: CustomStringConvertible {
         case .versionMismatch(let ours): "the source does not speak transfer protocol \(ours); upgrade the older owner"
         case .corrupted(let chunk, let expected, let computed):
             "chunk \(chunk) is damaged: its checksum is \(String(computed, radix: 16)), sent was \(String(expected, radix: 16))"
+        case .notRegistered: "the source's bytes are not in memory that its RDMA device knows; its log says why"
         case .protocolViolation(let what): "the source broke the protocol: \(what)"
         case .connectFailed(let cause): "no connection: \(cause)"
         case .connectionLost(let cause): "the connection ended: \(cause)"
         case .securityFailed(let error): error.message
+        case .disabled: "the device was switched off (`fluxon network list` shows the settings)"
         case .stalled(let milliseconds): "no byte came for \(milliseconds) ms"
         case .deadlineExceeded: "the deadline passed"
         case .cancelled: "cancelled"

@@ -28,12 +28,42 @@ package struct TransferLimits: Sendable, Hashable {
     /// A ticket that nobody redeemed is taken back after this. Default: 30 s.
     package var unusedTicket: Duration = .seconds(30)
 
+    /// RDMA: values of at most this many bytes ride on the answer. Default: 4 KiB, one packet of the largest MTU.
+    package var smallBytes = 4 << 10
+    /// RDMA: longest piece of a read. Default: 1 MiB, so that a read that is given up ends soon, and small ones get their turn.
+    package var readPieceBytes = 1 << 20
+    /// RDMA: pieces on their way over one connection. Default: 16, which most devices can have outstanding.
+    package var readPiecesInFlight = 16
+    /// RDMA: requests to one source whose reads have not ended; more wait. Default: 32.
+    package var readsPerConnection = 32
+    /// RDMA: how long a read waits for its connection before it takes another path. Default: 500 ms.
+    package var connectPatience: Duration = .milliseconds(500)
+    /// RDMA: how long an attempt to connect may take, with or without a read that waits for it. Default: 3 s.
+    package var connectLimit: Duration = .seconds(3)
+    /// RDMA: a packet that was not acknowledged is sent again after 4.096 µs · 2^this (devices take up to four times as long), and
+    /// the connection is given up after `packetRetries` of them. Default: 14 and 6, which is half a second; 7 is without end for Soft-RoCE.
+    package var acknowledgementExponent: UInt8 = 14
+    package var packetRetries: UInt8 = 6
+    /// RDMA: how long reads that were given up may take to bring what they have asked for before their connection is closed, and
+    /// how long a closed connection's work may take to come back before its queue pair is destroyed. Default: 100 ms and 1 s.
+    package var abandonedRead: Duration = .milliseconds(100)
+    package var queuePairFlush: Duration = .seconds(1)
+    /// RDMA: how long the loop looks for completions of reads on their way before it sleeps until one is reported. Default: not at
+    /// all; `busyPollTime` with `network.poll_mode: busy`.
+    package var busyPoll: Duration = .zero
+    /// RDMA: pauses between attempts to get a lost connection back, while somebody wants it. Default: 100 ms, doubling up to 2 s.
+    package var shortestReconnect: Duration = .milliseconds(100)
+    package var longestReconnect: Duration = .seconds(2)
+
     #if FLUXON_PLANTING
     /// nil outside of a test that plants it.
     package var planted: PlantedTransferMistake?
     #endif
 
     package init() {}
+
+    /// Longer than a piece takes at 100 Gbit/s, shorter than anybody notices an idle owner for.
+    package static let busyPollTime = Duration.microseconds(100)
 
     /// The sizes of a chunk that the wire allows.
     package static let chunkRange = 4 << 10...1 << 20

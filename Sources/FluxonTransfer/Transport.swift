@@ -3,7 +3,7 @@ package import FluxonCore
 /// Another owner, as the roster has it: how each transport reaches it.
 package struct TransferPeer: Hashable, Sendable {
     package let name: InstanceKey
-    /// By the transport's name, in that transport's own notation: `"tcp": "10.0.0.2:7001"`.
+    /// By the kind of transport, in its own notation: `"tcp": "10.0.0.2:7001"`, `"rdma": "10.1.0.2:7001 10.2.0.2:7001"`.
     package let addresses: [String: String]
 
     package init(name: InstanceKey, addresses: [String: String]) {
@@ -43,13 +43,29 @@ package struct ReadOrder: Sendable {
 /// - cancelling closes the path: the source learns it and unpins;
 /// - every order ends by its deadline, whatever the peer does.
 package protocol Transport: AnyObject {
-    /// Its name in `TransferPeer.addresses`, logs and metrics.
+    /// Its name in logs and metrics, and what its health is known by.
     var name: String { get }
+
+    /// Where it reaches `peer`; nil: nowhere.
+    func address(of peer: TransferPeer) -> String?
+
+    /// Whether a read from there could start now. No while the settings leave this transport no device (a read that it carries then ends
+    /// with `.disabled`), and while it looks by itself for a path that it lost: no read pays for the attempt.
+    func canRead(from address: String) -> Bool
 
     func read(_ order: ReadOrder, completion: @escaping (Result<Void, TransferError>) -> Void) -> any RunningRead
 
+    /// The way to `address` as people are told of it: `rdma mlx5_0`. Default: the transport's name.
+    func describe(_ address: String) -> String
+
     /// Ends every read with `.closed`.
     func close()
+}
+
+extension Transport {
+    package func address(of peer: TransferPeer) -> String? { peer.addresses[name] }
+    package func canRead(from address: String) -> Bool { true }
+    package func describe(_ address: String) -> String { name }
 }
 
 /// A read on its way.

@@ -1,5 +1,6 @@
 import FluxonCore
 import FluxonSystem
+import FluxonTestFiles
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct ControlCommandTests {
@@ -32,6 +33,64 @@ import Testing
     func status() throws {
         #expect(try fluxon("status").output == "owner owner-1\n  keys      12\n  validity  2.9 s\n")
         #expect(try fluxon("status", "--json").output == "{\"owner owner-1\": {\"keys\": 12, \"validity\": \"2.9 s\"}}\n")
+    }
+
+    @Test("the network is tables for a person, with what is wrong below, and one object for a script")
+    func network() throws {
+        let settings = [
+            "OWNER    ASKED        IN FORCE", "owner-1  only mlx5_0  every device but mlx5_1 (not yet what is asked)",
+            "owner-2  every device  does not answer",
+        ].map { $0.split(separator: " ") }
+        let devices = [
+            "OWNER DEVICE PORT STATE LINK RATE MTU NUMA GID ADDRESS CONNECTIONS",
+            "owner-1 mlx5_0 1 active Ethernet 100 Gb/s 4096 0 fe80::1 (3, RoCE v2) 10.0.0.1:7500 2",
+            "owner-1 mlx5_1 1 disabled - - - - - - 0",
+        ].map { $0.split(separator: " ") }
+        let paths = [
+            "OWNER PEER PATH IN USE READS READ SERVED ERRORS FALLBACKS SET ASIDE",
+            "owner-1 owner-2 rdma mlx5_0 - 7 3 MiB 0 B 1 1 90 ms", "owner-1 owner-2 tcp yes 1 1 KiB 2 KiB 0 1 -",
+        ].map { $0.split(separator: " ") }
+        let notes = ["owner-1 mlx5_1/1: disabled by the settings", "owner-2: no answer from 10.0.0.2:7400"]
+        let list = try fluxon("network", "list").output.split(separator: "\n")
+        #expect(list.prefix(6).map { $0.split(separator: " ") } == settings + devices)
+        #expect(list.dropFirst(6).map(String.init) == notes)
+        let all = try fluxon("members", "--network").output.split(separator: "\n")
+        #expect(all.prefix(9).map { $0.split(separator: " ") } == settings + devices + paths)
+        #expect(all.contains("owner-1 from owner-2: last error over rdma mlx5_0: the link went down"))
+
+        let object = try JSONValue(parsing: Array(fluxon("network", "list", "--json").output.utf8))
+        let owner = try #require(object["owners"]?.elements?.first)
+        #expect(owner["settings_asked"]?["only"]?.elements?.map(\.text) == ["mlx5_0"])
+        #expect(owner["settings_in_force"]?["disabled"]?.elements?.map(\.text) == ["mlx5_1"])
+        #expect(owner["devices"]?.elements?.first?["rate_gbps"]?.unsignedInteger == 100)
+        #expect(owner["peers"]?.elements?.first?["paths"]?.elements?.first?["last_error"]?.text == "the link went down")
+        #expect(object["owners"]?.elements?.last?["problem"]?.text == "no answer from 10.0.0.2:7400")
+    }
+
+    @Test("a switch that its owner does not confirm is recorded, and said to be no more than that")
+    func unconfirmedSwitch() throws {
+        let result = try fluxon("network", "switch", "--owner", "owner-1", "--to", "mlx5_0")
+        #expect(result.ending == .exited(code: 1))
+        let text = "fluxon: recorded that owner-1 is to use only mlx5_0, but it has not confirmed within 2.0 seconds: "
+        #expect(result.output.hasPrefix(text + "it still goes by what etcd held at revision 8, this is revision 10"), "\(result.output)")
+        let away = try fluxon("network", "disable", "--owner", "owner-2", "anything")
+        #expect(away.output.contains("no answer from 10.0.0.2:7400; it takes effect when the owner is back."), "\(away.output)")
+        #expect(away.output.contains("names could not be checked"), "\(away.output)")
+        let unknown = try fluxon("network", "disable", "--owner", "owner-9", "mlx5_0")
+        #expect(unknown.output == "fluxon: no owner 'owner-9'; the owners are owner-1, owner-2\n")
+        #expect(try fluxon("network", "list", "--owner", "owner-9").output == unknown.output)
+    }
+
+    @Test("metrics are what Prometheus' own tool takes without a word")
+    func metrics() throws {
+        let text = try fluxon("metrics").output
+        for line in [
+            "fluxon_owner_keys{instance=\"owner-1\"} 12", "fluxon_owner_up{instance=\"owner-2\"} 0",
+            "fluxon_device_state{instance=\"owner-1\",device=\"mlx5_1\",port=\"1\",state=\"disabled\"} 1",
+        ] { #expect(text.contains(line + "\n"), "\(line) is not in \(text)") }
+        #expect(try PrometheusTool.complaints(about: text, in: roles.folder) == "")
+        // The tool does look.
+        #expect(try PrometheusTool.complaints(about: "# HELP a Grows.\n# TYPE a counter\na 1\n", in: roles.folder) != "")
     }
 
     @Test("a shared.json names the socket too, and a wrong one is told for what it is")
@@ -72,7 +131,10 @@ import Testing
 
     @Test(
         "every command explains itself",
-        arguments: ["dev", "kv", "kv put", "kv get", "kv rm", "kv exists", "kv size", "members", "status", "bench"])
+        arguments: [
+            "dev", "kv", "kv put", "kv get", "kv rm", "kv exists", "kv size", "members", "status", "bench",
+            "network", "network list", "network enable", "network disable", "network switch", "metrics",
+        ])
     func help(command: String) throws {
         let result = try roles.run(command.split(separator: " ").map(String.init) + ["--help"])
         #expect(result.ending == .exited(code: 0))

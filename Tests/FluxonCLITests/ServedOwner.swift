@@ -28,6 +28,29 @@ final class ServedOwner: @unchecked Sendable {
                 silentMilliseconds: 3),
         ])
 
+    /// Of an owner with devices, and of one that does not answer.
+    static let networks: NetworkReport = {
+        var active = NetworkAnswer.Device(name: "mlx5_0", port: 1, state: .active)
+        (active.linkLayer, active.rateGigabits, active.mtu, active.numaNode, active.connections) = ("Ethernet", 100, 4096, 0, 2)
+        (active.gid, active.gidIndex, active.gidType, active.address) = ("fe80::1", 3, "RoCE v2", "10.0.0.1:7500")
+        var disabled = NetworkAnswer.Device(name: "mlx5_1", port: 1, state: .disabled)
+        disabled.reason = "disabled by the settings"
+        var rdma = NetworkAnswer.Path(name: "rdma mlx5_0")
+        (rdma.reads, rdma.bytes, rdma.errors, rdma.lastError, rdma.asideMilliseconds) = (7, 3 << 20, 1, "the link went down", 90)
+        var tcp = NetworkAnswer.Path(name: "tcp")
+        (tcp.reads, tcp.bytes, tcp.bytesServed) = (1, 1024, 2048)
+        var peer = NetworkAnswer.Peer(name: InstanceKey("owner-2"))
+        (peer.pathInUse, peer.fallbacks, peer.paths) = ("tcp", 1, [rdma, tcp])
+        var answer = NetworkAnswer()
+        (answer.devices, answer.peers, answer.totals, answer.fallbacks) = ([active, disabled], [peer], [tcp], 1)
+        (answer.settings, answer.settingsRevision) = (.allExcept(["mlx5_1"]), 8)
+        var first = NetworkReport.Owner(name: InstanceKey("owner-1"))
+        (first.answer, first.recorded, first.recordedRevision) = (answer, .only(["mlx5_0"]), 9)
+        var second = NetworkReport.Owner(name: InstanceKey("owner-2"))
+        (second.problem, second.recorded) = ("no answer from 10.0.0.2:7400", .everyDevice)
+        return NetworkReport(owners: [first, second])
+    }()
+
     init(folder: String, capacityBytes: Int = 64 << 20) async throws {
         path = folder + "/owner.sock"
         loop = try EventLoop.started(name: "owner")
@@ -41,6 +64,16 @@ final class ServedOwner: @unchecked Sendable {
             server.unaryNow(MethodPath.controlStatus) { _, _ throws(RPCError) in
                 let figures = [StatusAnswer.Figure("keys", "12"), StatusAnswer.Figure("validity", "2.9 s")]
                 return StatusAnswer(sections: [StatusAnswer.Section(title: "owner owner-1", figures: figures)]).encoded()
+            }
+            server.unaryNow(MethodPath.controlNetwork) { bytes, _ throws(RPCError) in
+                var report = Self.networks
+                let asked = (try? NetworkRequest(decoding: bytes))?.owner
+                report.owners.removeAll { asked != nil && $0.name != asked }
+                return report.encoded()
+            }
+            // Records, and never comes into force.
+            server.unaryNow(MethodPath.controlNetworkChange) { _, _ throws(RPCError) in
+                NetworkChangeAnswer(settings: .only(["mlx5_0"]), revision: 10, isChanged: true).encoded()
             }
             try service.listen(path: path)
             parts = [pool, backend, server, service]

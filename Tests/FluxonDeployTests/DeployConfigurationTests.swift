@@ -38,6 +38,7 @@ import Testing
         #expect(master.network.advertise == "10.0.0.1")
         let owner = try OwnerConfiguration(yaml: Self.everything("owner.yaml"), file: "owner.yaml")
         #expect(owner.tls != nil && owner.etcd != nil && owner.subCluster != nil && owner.network.advertise == "10.0.0.2")
+        #expect(owner.network.rdmaDeviceNames == ["mlx5_0", "mlx5_1"])
         let external = try ExternalConfiguration(yaml: Self.everything("external.yaml"), file: "external.yaml")
         #expect(external.subCluster != nil)
     }

@@ -92,7 +92,7 @@ extension Simulation {
             between(source, host) { [unowned self] in
                 guard fetch.attempt == attempt, host.owner.life == fetch.life else { return }
                 guard let answer = try? TicketAnswer(decoding: answer) else { return invariants.fail("codec: a ticket") }
-                guard case .granted(let ticket, let length, let flags) = answer, let ticket = Ticket(bytes: ticket),
+                guard case .granted(let ticket, let length, let flags, _) = answer, let ticket = Ticket(bytes: ticket),
                     length == fetch.request.byteCount
                 else { return askNextHolder(fetch) }
                 read(fetch, attempt, ticket, flags, from: source)

@@ -70,6 +70,10 @@ import Testing
         #expect(asked == [524_288..<UInt64(Self.size)])
         #expect(memory.matches(source, count: Self.size))
         #expect(book.count == 0)
+        let told = try #require(paths.statistics.peers[InstanceKey("b")])
+        #expect(told.fallbacks == 1 && told.lastTransport == "slow")
+        #expect(told.paths.map(\.bytes) == [524_288, UInt64(Self.size) - 524_288] && told.paths.map(\.errors) == [1, 0])
+        #expect(paths.aside("fast", to: InstanceKey("b")) > 0 && paths.aside("slow", to: InstanceKey("b")) == 0)
     }
 
     @Test("nobody there: the next path takes the same ticket, and the better one is used again when it is back")
@@ -81,6 +85,9 @@ import Testing
         clock.advance(by: PathHealth.shortestPause)
         try outcome(of: try request()).get()
         #expect(memory.matches(source, count: Self.size))
+        let told = try #require(paths.statistics.peers[InstanceKey("b")])
+        #expect(told.fallbacks == 1, "the second read began on the path that it ended on")
+        #expect(told.lastTransport == "fast" && told.paths.map(\.reads) == [1, 1])
     }
 
     @Test("without another ticket the failure says how much arrived, and a later fetch goes on from there")
@@ -141,11 +148,66 @@ import Testing
         clock.run()
     }
 
+    @Test("a device that is switched off in the middle costs its read a fallback and no error, and is not tried until it is on again")
+    func switchedOff() throws {
+        let switched = SwitchedTransport(SimulatedTransport(name: "fast", network: fast, cluster: "c", asker: Self.asker))
+        let slow = SimulatedTransport(name: "slow", network: slow, cluster: "c", asker: Self.asker)
+        let paths = FetchPaths([switched, slow], clock: clock)
+        var request = try request()
+        request.renew = { _, answer in answer(try? ticket()) }
+        fast.setFault(.silent(afterBytes: 500_000), at: "b")
+        let moving = Fetch(request, paths: paths) { #expect($0.failure == nil) }
+        moving.start()
+        _ = clock.schedule(at: clock.now.advanced(by: .milliseconds(100))) { switched.switchOff() }
+        clock.run()
+        #expect(memory.matches(source, count: Self.size))
+        fast.setFault(nil, at: "b")
+        func read() throws {
+            Fetch(try self.request(), paths: paths) { #expect($0.failure == nil) }.start()
+            clock.run()
+        }
+        try read()
+        var told = try #require(paths.statistics.peers[InstanceKey("b")])
+        #expect(told.fallbacks == 1 && told.paths.map(\.errors) == [0, 0] && told.paths.map(\.reads) == [0, 2])
+        #expect(paths.aside("fast", to: InstanceKey("b")) == 0)
+        switched.isOn = true
+        try read()
+        told = try #require(paths.statistics.peers[InstanceKey("b")])
+        #expect(told.lastTransport == "fast" && told.paths.map(\.reads) == [1, 2])
+    }
+
     @Test("a peer without an address that anybody here knows cannot be reached")
     func noAddress() throws {
         let error = try #require(try outcome(of: try request(transports: ["carrier pigeon"])).failure)
         guard case .connectFailed = error.reason else { throw error }
     }
+}
+
+/// A transport whose one device can be switched off.
+private final class SwitchedTransport: Transport {
+    private let transport: SimulatedTransport
+    private var running: (any RunningRead)?
+    var isOn = true
+    var name: String { transport.name }
+
+    init(_ transport: SimulatedTransport) { self.transport = transport }
+
+    func canRead(from address: String) -> Bool { isOn }
+
+    func read(_ order: ReadOrder, completion: @escaping (Result<Void, TransferError>) -> Void) -> any RunningRead {
+        let read = transport.read(order) { [unowned self] result in
+            completion(isOn ? result : result.mapError { TransferError(.disabled, verified: $0.verified, path: $0.path) })
+        }
+        running = read
+        return read
+    }
+
+    func switchOff() {
+        isOn = false
+        running?.cancel()
+    }
+
+    func close() { transport.close() }
 }
 
 /// Time that passes only when a test lets it.

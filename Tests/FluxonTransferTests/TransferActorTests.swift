@@ -63,8 +63,50 @@ import Testing
         try result.get()
         #expect(memory.matches(source, count: 5_000_000))
         #expect(await reader.transfer.runningCount == 0)
+        let read = try #require(await reader.transfer.networkAnswer().peers.first)
+        #expect(read.name == holder.name.instance && read.pathInUse == TCPTransport.name && read.fallbacks == 0)
+        #expect(read.paths.map(\.bytes) == [10_000_000] && read.paths.map(\.reads) == [2])
+        // The last byte is at the reader before the holder's loop has counted it.
+        while await holder.transfer.networkAnswer().totals.first?.bytesServed != 10_000_000 { await Task.yield() }
+        let served = await holder.transfer.networkAnswer().peers
+        #expect(served.map(\.name) == [reader.name.instance] && served[0].pathInUse.isEmpty)
+        await holder.transfer.sessionEnded(of: reader.name)
+        #expect(await holder.transfer.networkAnswer().peers.isEmpty)
         await reader.stop()
         await holder.stop()
+    }
+
+    @Test("of many peers those with the most bytes are told, and how many are not")
+    func busiestPeers() async throws {
+        let owner = try Owner("owner")
+        let answer = await owner.transfer.serving(["a": 1, "b": 3, "c": 2], peerLimit: 2)
+        #expect(answer.peers.map(\.name.name) == ["b", "c"] && answer.peersLeftOut == 1 && answer.peerCount == 3)
+        await owner.stop()
+    }
+
+    @Test("devices learn their settings once these are known, and each change; what nobody can read changes nothing")
+    func devices() async throws {
+        let owner = try Owner("owner")
+        let told = await owner.transfer.switching { transfer in
+            let devices = NetworkDevicesDouble(names: ["d0", "d1"])
+            transfer.use(devices)
+            var told = [devices.describe().map(\.state)]
+            transfer.apply(.only(["d1"]), revision: 7)
+            told.append(devices.describe().map(\.state))
+            transfer.keepSettings(because: "garbage")
+            told.append(devices.describe().map(\.state))
+            return told
+        }
+        #expect(told == [[.unusable, .unusable], [.disabled, .active], [.disabled, .active]])
+        let answer = await owner.transfer.networkAnswer()
+        #expect(answer.settings == .only(["d1"]) && answer.settingsRevision == 7 && answer.problem == "garbage")
+        let late = await owner.transfer.switching { transfer in
+            let devices = NetworkDevicesDouble(names: ["d0", "d1"])
+            transfer.use(devices)
+            return devices.describe().map(\.state)
+        }
+        #expect(late == [.disabled, .active])
+        await owner.stop()
     }
 
     @Test("cancelling the task cancels the fetch")
@@ -117,7 +159,28 @@ import Testing
     }
 }
 
+/// Devices that carry nothing and obey the settings.
+private final class NetworkDevicesDouble: NetworkDevices {
+    private let names: [String]
+    private var settings: NetworkSettings?
+
+    init(names: [String]) { self.names = names }
+
+    func describe() -> [NetworkAnswer.Device] {
+        names.map { name in .init(name: name, port: 1, state: settings.map { $0.allows(name) ? .active : .disabled } ?? .unusable) }
+    }
+
+    func apply(_ settings: NetworkSettings) { self.settings = settings }
+}
+
 extension TransferActor {
+    fileprivate func switching<Told: Sendable>(_ body: @Sendable (isolated TransferActor) -> Told) -> Told { body(self) }
+
+    fileprivate func serving(_ bytes: [String: UInt64], peerLimit: Int) -> NetworkAnswer {
+        for (peer, count) in bytes { paths.served(TCPTransport.name, to: InstanceKey(peer), byteCount: count) }
+        return networkAnswer(peerLimit: peerLimit)
+    }
+
     fileprivate func issue(to asker: Asker, version: Version, memory: TestMemory) throws -> Ticket {
         try issueTicket(to: asker, version: version, bytes: memory.source) { _ = memory }
     }

@@ -9,7 +9,9 @@ import Testing
     @Test("a value of 1 GiB arrives whole", arguments: TransportKind.allCases)
     func large(kind: TransportKind) async throws {
         let size = 1 << 30
-        try await TransportStage.run(kind) { stage in
+        var limits = TransferLimits()
+        limits.readPieceBytes = 4 << 20
+        try await TransportStage.run(kind, limits: limits) { stage in
             let source = TestMemory(size, seed: 7)
             let memory = TestMemory(size, misalignment: 1)
             let range = 0..<UInt64(size)

@@ -8,12 +8,24 @@ struct MembersCommand: AsyncParsableCommand {
         discussion: """
             The state of an owner is `in` when it serves, `bypassed` when the cluster went on without its answer, `lost` when its values \
             were given up. SILENT is how long the master has not heard of it.
+
+            --network asks every owner for its devices and for what went over which path to whom. SET ASIDE is a path that failed lately: \
+            others are tried before it until it is tried again. FALLBACKS counts reads that went on over another path. An owner that does \
+            not answer within a second is shown with the reason.
             """)
+
+    @Flag(help: "Show the owners' networks instead: devices, settings, and the paths to each peer.")
+    var network = false
 
     @OptionGroup var attach: AttachOptions
 
     func run() async throws {
         let control = try ControlClient(path: attach.path(), timeout: attach.duration)
+        guard !network else {
+            let report = try await control.network(NetworkRequest())
+            if attach.json { return Terminal.line(NetworkJSON.value(of: report).text()) }
+            return NetworkText(report).show(paths: true)
+        }
         let answer = try await control.members()
         guard !attach.json else {
             let members = answer.members.map(Self.json)

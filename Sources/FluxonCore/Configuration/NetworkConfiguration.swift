@@ -7,6 +7,27 @@ package struct NetworkConfiguration: Sendable, Hashable {
     /// `relay_bytes` (owners): memory of the pool for values on their way between owners that cannot reach each other. 0: this owner is no
     /// relay. Default 64 MiB.
     package var relayBytes = Limits.relayBytes
+    /// `rdma_device_names` (owners): these devices and no others are ever used, in this order of preference. Nil: every one that is found.
+    package var rdmaDeviceNames: [String]?
+    /// `rdma` (owners). Default: auto.
+    package var rdma = RDMAUse.auto
+    /// `poll_mode` (owners). Default: event.
+    package var pollMode = PollMode.event
+
+    package enum RDMAUse: String, Sendable, Hashable, CaseIterable {
+        /// Wherever both owners have a device; TCP elsewhere.
+        case auto
+        /// Devices are not even looked for.
+        case off
+    }
+
+    /// How completions of RDMA reads are waited for.
+    package enum PollMode: String, Sendable, Hashable, CaseIterable {
+        /// Asleep until the device says so: an idle owner costs nothing.
+        case event
+        /// Looking again and again, for a bounded time after the last read: some microseconds less a read, for a core while reads run.
+        case busy
+    }
 
     /// Where others reach what listens on `host` and `port`.
     package func advertised(host: String, port: UInt16) -> String { NetworkEndpoint(host: advertise ?? host, port: port).authority }
@@ -16,6 +37,10 @@ package struct NetworkConfiguration: Sendable, Hashable {
         case control(NetworkEndpoint)
         /// Beside the owner's `listen`; nil: the default.
         case bulk(NetworkEndpoint?)
+
+        var isControl: Bool {
+            if case .control = self { true } else { false }
+        }
     }
 
     init(from top: inout ConfigurationSection, serves service: Service) {
@@ -29,6 +54,7 @@ package struct NetworkConfiguration: Sendable, Hashable {
             bulkListen = section?.readListen("bulk_listen", example: "10.0.0.1:7401") ?? bulkListen
             advertise = section?.readHost("advertise", example: "10.0.0.1")
             relayBytes = Self.readRelayBytes(&section) ?? relayBytes
+            readDevices(&section)
             if bulkListen.isWildcard, advertise == nil, let section { Self.reportWildcard("bulk_listen", in: section) }
             guard let listen else { break }
             if listen.isWildcard, advertise == nil { Self.reportWildcard("listen", in: top) }
@@ -36,7 +62,32 @@ package struct NetworkConfiguration: Sendable, Hashable {
                 top.report("listen", rule: "must be another port than network.bulk_listen", example: "\(listen.host):\(listen.port ^ 1)")
             }
         }
-        section?.finish()
+        section?.finish(elsewhere: service.isControl ? Self.ownersKeys : [:])
+    }
+
+    private static let ownersKeys = Dictionary(
+        uniqueKeysWithValues: ["bulk_listen", "relay_bytes", "rdma", "rdma_device_names", "poll_mode"].map {
+            ($0, "belongs to owners, which move the values; remove it here")
+        })
+
+    private mutating func readDevices(_ section: inout ConfigurationSection?) {
+        func choice<Choice: RawRepresentable & CaseIterable>(_ key: String, _ type: Choice.Type, example: String) -> Choice?
+        where Choice.RawValue == String {
+            let names = Choice.allCases.map(\.rawValue).joined(separator: " or ")
+            return section?.read(key, rule: "must be \(names)", example: example, convert: Choice.init(rawValue:))
+        }
+        rdma = choice("rdma", RDMAUse.self, example: "auto") ?? .auto
+        pollMode = choice("poll_mode", PollMode.self, example: "event") ?? .event
+        let rule = "must be the name of an RDMA device as `rdma link` shows it, at most \(Limits.networkDevices) of them, each once"
+        let names = section?.readList("rdma_device_names", rule: rule, example: "mlx5_0") { NetworkSettings.isDeviceName($0) ? $0 : nil }
+        guard let names else { return }
+        if names.count > Limits.networkDevices || Set(names).count < names.count {
+            section?.report("rdma_device_names", rule: rule, example: "[mlx5_0, mlx5_1]")
+        }
+        if rdma == .off {
+            section?.report("rdma_device_names", rule: "names devices that network.rdma = off never uses; remove one of the two lines")
+        }
+        rdmaDeviceNames = names
     }
 
     private static func readRelayBytes(_ section: inout ConfigurationSection?) -> Int? {
@@ -51,6 +102,28 @@ package struct NetworkConfiguration: Sendable, Hashable {
         section.report(
             key, rule: "listens on every address, so network.advertise must name the host that others reach", example: "advertise: 10.0.0.1"
         )
+    }
+}
+
+extension NetworkConfiguration {
+    /// Which of the devices that were found this owner uses: those of `rdma_device_names` in their order, or all.
+    ///
+    /// - Parameter found: The names of this machine's RDMA devices, for an owner whose `rdma` is `auto`.
+    /// - Throws: A configured device that this machine has not; the message names those that it has.
+    package func devices(among found: [String]) throws(FluxonError) -> [String] {
+        guard rdma == .auto else { return [] }
+        guard let names = rdmaDeviceNames else { return found }
+        let missing = names.filter { !found.contains($0) }
+        guard missing.isEmpty else {
+            let present =
+                found.isEmpty
+                ? "it has no RDMA device: remove the line, and values go over TCP, or load the device's driver"
+                : "its RDMA devices are \(found.sorted().joined(separator: ", ")): correct the line"
+            throw FluxonError(
+                .invalidConfiguration,
+                "network.rdma_device_names: this machine has no \(missing.map { "'\($0)'" }.joined(separator: ", no ")); \(present)")
+        }
+        return names
     }
 }
 

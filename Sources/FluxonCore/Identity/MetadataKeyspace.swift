@@ -15,8 +15,12 @@ package struct MetadataKeyspace: Hashable, Sendable {
     /// Every member that is connected now. Leased, for people and tools; no rule relies on it.
     package var presence: String { prefix + "presence/" }
 
+    /// What people set at run time about owners' devices (`NetworkSettings`). Not leased: it outlives the owner and the master.
+    package var network: String { prefix + "network/" }
+
     package func rosterEntry(of owner: InstanceKey) -> String { roster + owner.name }
     package func presence(of member: InstanceKey) -> String { presence + member.name }
+    package func networkSettings(of owner: InstanceKey) -> String { network + owner.name }
 
     /// The clusters whose leader's key is among `keys`.
     package static func clusters(leadIn keys: [String]) -> [String] {

@@ -15,4 +15,8 @@ package enum MethodPath {
     /// Anybody → any role, for `fluxon members` and `fluxon status`.
     package static let controlMembers = "/fluxon.v1.Control/Members"
     package static let controlStatus = "/fluxon.v1.Control/Status"
+    /// Anybody → owner: networks of the cluster. Owner → owner: its own. Owner → master: what is recorded.
+    package static let controlNetwork = "/fluxon.v1.Control/Network"
+    /// Anybody on an owner's machine → owner → master: switches devices of an owner.
+    package static let controlNetworkChange = "/fluxon.v1.Control/NetworkChange"
 }

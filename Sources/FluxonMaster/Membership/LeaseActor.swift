@@ -9,13 +9,17 @@ package actor LeaseActor {
     package nonisolated let loop: EventLoop
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
 
-    private let etcd: EtcdClient
-    private let keyspace: MetadataKeyspace
-    private let election: LeaderElection
-    private let timing: ProtocolTiming
-    private let logger: Logger
+    let etcd: EtcdClient
+    let keyspace: MetadataKeyspace
+    let election: LeaderElection
+    let timing: ProtocolTiming
+    let logger: Logger
     /// `mod_revision` of each roster entry as this term read or wrote it last.
     private var rosterRevisions: [InstanceKey: Int64] = [:]
+    /// While this master leads.
+    private(set) var leadership: Leadership?
+    /// Every owner that the roster knows.
+    var rosterOwners: [InstanceKey] { rosterRevisions.keys.sorted() }
 
     /// TTL of the lease on the leader key: how long after a master's death another may be elected. It survives stalls of a second.
     package static let leaderLease = Duration.seconds(5)
@@ -57,6 +61,7 @@ package actor LeaseActor {
             roster.append((InstanceKey(name), entry))
         }
         let table = RoutingTable(cluster: cluster, authority: authority, electedAt: electedAt, timing: timing, roster: roster)
+        self.leadership = leadership
         return (leadership, table)
     }
 
@@ -153,6 +158,7 @@ package actor LeaseActor {
 
     /// Gives the leadership up at once, so that the next master need not wait for the lease to run out.
     package func resign(_ leadership: Leadership) async {
+        self.leadership = nil
         let resignation = election.resignation(term: leadership.term)
         // In a task of its own: that of a master which was told to stop is cancelled by now, and would send nothing.
         let resigning = Task(executorPreference: loop.taskExecutor) { [etcd] in

@@ -46,7 +46,7 @@ package final class MasterNode: Service {
             loop: loop, cluster: configuration.clusterName, master: description(advertised: advertised(address)), logger: logger)
         let lease = LeaseActor(
             loop: loop, etcd: etcd, cluster: configuration.clusterName, timing: configuration.timing, logger: logger)
-        MasterService(routing: routing, instanceKey: configuration.instanceKey).register(on: server)
+        MasterService(routing: routing, lease: lease, instanceKey: configuration.instanceKey).register(on: server)
         if configuration.monitoring != nil {
             logger.warning("monitoring is configured, and this version writes no metrics or logs to it yet; see fluxon status")
         }

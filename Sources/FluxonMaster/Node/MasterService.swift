@@ -5,10 +5,12 @@ internal import FluxonSystem
 /// The master's methods (proto/fluxon/v1/control.proto) on the routing actor.
 package struct MasterService {
     private let routing: RoutingActor
+    private let lease: LeaseActor
     private let instanceKey: InstanceKey
 
-    package init(routing: RoutingActor, instanceKey: InstanceKey) {
+    package init(routing: RoutingActor, lease: LeaseActor, instanceKey: InstanceKey) {
         self.routing = routing
+        self.lease = lease
         self.instanceKey = instanceKey
     }
 
@@ -25,6 +27,15 @@ package struct MasterService {
             routing.assumeIsolated { $0.watchDirectory(carried.value) }
         }
         server.unaryNow(MethodPath.controlMembers) { _, _ in routing.assumeIsolated { $0.members() }.encoded() }
+        let lease = lease
+        server.unary(MethodPath.controlNetwork) { _, _ in try await lease.recordedNetworks().encoded() }
+        server.unary(MethodPath.controlNetworkChange) { bytes, _ in
+            let change: NetworkChange
+            do throws(ProtobufError) { change = try NetworkChange(decoding: bytes) } catch {
+                throw RPCError(.invalidArgument, "the change of an owner's network makes no sense: \(error)")
+            }
+            return try await lease.change(change).encoded()
+        }
         let title = "master \(instanceKey)"
         server.unaryNow(MethodPath.controlStatus) { _, _ in
             StatusAnswer(sections: [routing.assumeIsolated { $0.status(title: title) }]).encoded()

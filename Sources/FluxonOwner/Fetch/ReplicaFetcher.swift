@@ -95,21 +95,23 @@ package final class ReplicaFetcher {
         }
     }
 
-    private typealias Grant = (ticket: Ticket, length: UInt64, flags: UInt32)
+    private typealias Grant = (ticket: Ticket, length: UInt64, flags: UInt32, rdma: String)
 
     private func askTicket(for request: FetchRequest, _ holder: OwnerID, answer: @escaping (Grant?) -> Void) {
         let ticket = TicketRequest(
             key: request.key, version: request.version, asker: peers.identity.instance, generation: peers.identity.generation)
         peers.askTicket(ticket, of: holder) { reply in
-            guard case .granted(let bytes, let length, let flags) = reply, let ticket = Ticket(bytes: bytes) else { return answer(nil) }
-            answer((ticket, length, flags))
+            guard case .granted(let bytes, let length, let flags, let rdma) = reply, let ticket = Ticket(bytes: bytes) else {
+                return answer(nil)
+            }
+            answer((ticket, length, flags, rdma))
         }
     }
 
     private func read(_ attempt: Attempt, from holder: OwnerID, _ grant: Grant) {
         guard grant.length == attempt.request.byteCount, let member = peers.member(holder) else { return ask(attempt) }
         var order = FluxonTransfer.FetchRequest(
-            peer: TransferPeer(member), ticket: grant.ticket, version: attempt.request.version,
+            peer: TransferPeer(member, rdma: grant.rdma), ticket: grant.ticket, version: attempt.request.version,
             range: UInt64(attempt.verified)..<grant.length, destination: attempt.destination.dropFirst(attempt.verified),
             deadline: loop.now.advanced(by: Limits.fetchDeadline))
         order.renew = { [weak self] _, answer in

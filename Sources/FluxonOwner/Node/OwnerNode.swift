@@ -1,16 +1,24 @@
 package import FluxonCore
 internal import FluxonEtcd
-internal import FluxonSystem
+package import FluxonSystem
+package import FluxonTransfer
 package import Logging
 internal import ServiceLifecycle
 
 /// An owner process: finds the leading master through etcd, serves until it is told to stop or cannot go on.
 package final class OwnerNode: Service {
     private let configuration: OwnerConfiguration
+    private let makeDevices: DevicesMaker
     private let logger: Logger
 
-    package init(_ configuration: OwnerConfiguration, logger: Logger) {
+    /// Finds the RDMA devices that an owner may use, on its loop; nil: it has none. Throws what the owner cannot start with.
+    package typealias DevicesMaker = @Sendable (EventLoop, NetworkConfiguration) throws -> (any NetworkDevices)?
+
+    package init(
+        _ configuration: OwnerConfiguration, makeDevices: @escaping DevicesMaker = { _, _ in nil }, logger: Logger
+    ) {
         self.configuration = configuration
+        self.makeDevices = makeDevices
         self.logger = logger
     }
 
@@ -25,7 +33,7 @@ package final class OwnerNode: Service {
     private func serve(on loop: EventLoop) async throws {
         let etcd = EtcdClient(
             loop: loop, options: try EtcdClientOptions(endpoints: configuration.etcdEndpoints, access: configuration.etcd))
-        let pool = PoolActor(loop: loop, configuration: configuration, logger: logger)
+        let pool = PoolActor(loop: loop, configuration: configuration, makeDevices: makeDevices, logger: logger)
         let (failures, failure) = AsyncStream.makeStream(of: FluxonError.self)
         ServiceNotifier.status("preparing the pool")
         try await pool.start(onReady: { ServiceNotifier.ready() }, onFatal: { failure.yield($0) })
@@ -52,6 +60,7 @@ package final class OwnerNode: Service {
                     pool.assumeIsolated { $0.leaderChanged(to: leader.address) }
                 }
             }
+            group.addTask { try await self.followSettings(etcd, pool) }
             group.addTask {
                 for await failure in failures { throw failure }
             }
@@ -59,6 +68,26 @@ package final class OwnerNode: Service {
             group.addTask { try await gracefulShutdown() }
             defer { group.cancelAll() }
             try await group.next()
+        }
+    }
+
+    /// Puts in force what etcd holds about this owner's devices, now and after each change.
+    private func followSettings(_ etcd: EtcdClient, _ pool: PoolActor) async throws {
+        let key = MetadataKeyspace(clusterName: configuration.clusterName).networkSettings(of: configuration.instanceKey)
+        try await etcd.mirror(.key(key)) { event in
+            guard let recorded = Self.recorded(in: event) else { return }
+            pool.assumeIsolated { $0.networkRecorded(recorded.text, revision: UInt64(clamping: recorded.revision)) }
+        }
+    }
+
+    /// Nil: the event says nothing about the settings.
+    private static func recorded(in event: EtcdMirrorEvent) -> (text: String?, revision: Int64)? {
+        switch event {
+        case .snapshot(let keyValues, let revision):
+            guard let present = keyValues.first else { return (nil, revision) }
+            return (present.valueText, present.modRevision)
+        case .changes(let events, _):
+            return events.last.map { ($0.kind == .delete ? nil : $0.keyValue.valueText, $0.keyValue.modRevision) }
         }
     }
 

@@ -22,11 +22,13 @@ final class OwnerParts {
     private let peers: OwnerPeers
     private let fetcher: ReplicaFetcher
     private let relay: RelayService
+    private let network: NetworkService
     private var service: OwnerService?
     private var local: LocalService?
 
     init(
-        loop: EventLoop, configuration: OwnerConfiguration, logger: Logger, onReady: @escaping @Sendable () -> Void,
+        loop: EventLoop, configuration: OwnerConfiguration, devices: (any NetworkDevices)?, logger: Logger,
+        onReady: @escaping @Sendable () -> Void,
         onFatal: @escaping @Sendable (FluxonError) -> Void
     ) throws {
         self.loop = loop
@@ -44,7 +46,8 @@ final class OwnerParts {
 
         let identity = Asker(instance: configuration.instanceKey, generation: Generation(life))
         let tls = try RoleTLS(configuration.tls)
-        transfer = TransferActor(loop: loop, cluster: configuration.clusterName, owner: identity, tls: tls)
+        transfer = TransferActor(
+            loop: loop, cluster: configuration.clusterName, owner: identity, limits: Self.limits(configuration.network), tls: tls)
         let bulk = configuration.network.bulkListen
         let bulkAddress = try transfer.assumeIsolated { try $0.listen(on: .tcp(host: bulk.host, port: bulk.port)) }
         peerServer = RPCServer(loop: loop)
@@ -61,6 +64,8 @@ final class OwnerParts {
         let link = MasterLink(
             loop: loop, cluster: configuration.clusterName, member: member, tls: tls?.client, driver: driver, logger: logger)
         self.link = link
+        network = NetworkService(loop: loop, instance: configuration.instanceKey, transfer: transfer, link: link, tls: tls?.client)
+        try Self.openDevices(devices, transfer, pool, configuration.network, logger)
         peers = OwnerPeers(
             loop: loop, transfer: transfer, identity: identity, tls: tls?.client, logger: logger,
             directory: { [weak link] in link?.owners ?? [:] })
@@ -74,6 +79,30 @@ final class OwnerParts {
                 "fluxon.attested": "\(opened.attested)",
             ])
         wire(onReady: onReady, onFatal: onFatal)
+    }
+
+    private static func limits(_ network: NetworkConfiguration) -> TransferLimits {
+        var limits = TransferLimits()
+        if network.pollMode == .busy { limits.busyPoll = TransferLimits.busyPollTime }
+        return limits
+    }
+
+    /// - Parameter devices: A test's; nil: those of this machine.
+    private static func openDevices(
+        _ devices: (any NetworkDevices)?, _ transfer: TransferActor, _ pool: Pool, _ network: NetworkConfiguration, _ logger: Logger
+    ) throws {
+        if let devices {
+            let carried = OnLoop(devices)
+            return transfer.assumeIsolated { $0.use(carried.value) }
+        }
+        guard network.rdma == .auto else { return }
+        let memory = TransferActor.RDMAMemory([pool.dataBytes])
+        let found = try transfer.assumeIsolated { transfer in
+            try transfer.openRDMA(memory, choose: network.devices) { event in
+                logger.log(level: event.isProblem ? .warning : .info, "rdma", metadata: ["fluxon.event": "\(event)"])
+            }
+        }
+        if !found { logger.info("this machine has no RDMA device; bulk data goes over TCP") }
     }
 
     private static func member(
@@ -114,12 +143,15 @@ final class OwnerParts {
         link.onDirectory = { [weak peers] in peers?.directoryChanged() }
         link.onPeerEnded = { [transfer] asker in transfer.assumeIsolated { $0.sessionEnded(of: asker) } }
         let service = OwnerService(driver: driver, link: link, transfer: transfer, relay: relay) { [weak self] in
-            self?.status ?? StatusAnswer.Section(title: "owner", figures: [])
+            self.map { [$0.status, $0.networkStatus] } ?? []
         }
         service.registerControl(on: peerServer)
         service.registerPeers(on: peerServer)
         service.registerControl(on: localServer)
         service.registerExternals(on: localServer)
+        network.registerQuestions(on: peerServer)
+        network.registerQuestions(on: localServer)
+        network.registerChanges(on: localServer)
         self.service = service
     }
 
@@ -144,6 +176,7 @@ final class OwnerParts {
     func stop() {
         local?.close()
         try? File.remove(configuration.sharedDescriptionPath)
+        network.close()
         link.close()
         fetcher.close()
         relay.close()
@@ -155,6 +188,28 @@ final class OwnerParts {
         if !driver.pool.releaseData() {
             logger.notice("processes are still attached: the pool keeps its memory until they end or this owner starts again")
         }
+    }
+
+    // MARK: Network
+
+    /// What etcd holds about this owner's devices, as of one of its revisions; nil: nothing.
+    func networkRecorded(_ text: String?, revision: UInt64) {
+        let settings = text.map { NetworkSettings(parsing: $0) } ?? .everyDevice
+        transfer.assumeIsolated { transfer in
+            if let settings {
+                transfer.apply(settings, revision: revision)
+            } else {
+                transfer.keepSettings(because: "what etcd holds is no line of settings; `fluxon network enable --all` writes a new one")
+            }
+        }
+        let level: Logger.Level = settings == nil ? .error : .info
+        logger.log(level: level, "network settings", metadata: ["fluxon.settings": "\(settings?.explanation ?? text ?? "")"])
+        network.settingsChanged()
+    }
+
+    private var networkStatus: StatusAnswer.Section {
+        let answer = transfer.assumeIsolated { $0.networkAnswer() }
+        return StatusAnswer.Section(network: answer, of: configuration.instanceKey)
     }
 
     // MARK: Status

@@ -10,17 +10,17 @@ package final class OwnerService {
     private let link: MasterLink
     private let transfer: TransferActor
     private let relay: RelayService
-    private let statusSection: () -> StatusAnswer.Section
+    private let statusSections: () -> [StatusAnswer.Section]
 
     package init(
         driver: ReplicaDriver, link: MasterLink, transfer: TransferActor, relay: RelayService,
-        statusSection: @escaping () -> StatusAnswer.Section
+        statusSections: @escaping () -> [StatusAnswer.Section]
     ) {
         self.relay = relay
         self.driver = driver
         self.link = link
         self.transfer = transfer
-        self.statusSection = statusSection
+        self.statusSections = statusSections
     }
 
     /// On the owner's address and on its socket.
@@ -85,11 +85,14 @@ package final class OwnerService {
         let driver = driver
         do {
             let release = OnLoop({ driver.release(copy.extent) })
-            let ticket = try transfer.assumeIsolated { transfer in
-                try transfer.issueTicket(to: asker, version: request.version, bytes: source, release: release.value)
+            let (ticket, rdma) = try transfer.assumeIsolated { transfer in
+                (
+                    try transfer.issueTicket(to: asker, version: request.version, bytes: source, release: release.value),
+                    transfer.rdmaAddresses
+                )
             }
             let flags = copy.flags & ~ReplicaDriver.replicaFlag
-            return .granted(ticket: ticket.bytes, length: copy.byteCount, flags: flags)
+            return .granted(ticket: ticket.bytes, length: copy.byteCount, flags: flags, rdma: rdma)
         } catch {
             driver.release(copy.extent)
             throw RPCError(.resourceExhausted, "no ticket for \(request.asker): \(error)")
@@ -123,6 +126,6 @@ package final class OwnerService {
     }
 
     private func ownStatus(master: StatusAnswer?) -> [UInt8] {
-        StatusAnswer(sections: [statusSection()] + (master?.sections ?? [])).encoded()
+        StatusAnswer(sections: statusSections() + (master?.sections ?? [])).encoded()
     }
 }

@@ -16,9 +16,11 @@ package actor PoolActor {
 
     private let configuration: OwnerConfiguration
     private let logger: Logger
+    private let makeDevices: OwnerNode.DevicesMaker
     private var parts: OwnerParts?
 
-    package init(loop: EventLoop, configuration: OwnerConfiguration, logger: Logger) {
+    package init(loop: EventLoop, configuration: OwnerConfiguration, makeDevices: @escaping OwnerNode.DevicesMaker, logger: Logger) {
+        self.makeDevices = makeDevices
         self.loop = loop
         self.configuration = configuration
         self.logger = logger
@@ -30,11 +32,16 @@ package actor PoolActor {
     ///   - onReady: Called once, when a master has taken this owner and processes may attach.
     ///   - onFatal: Called once, with what this owner cannot go on with.
     package func start(onReady: @escaping @Sendable () -> Void, onFatal: @escaping @Sendable (FluxonError) -> Void) throws {
-        parts = try OwnerParts(loop: loop, configuration: configuration, logger: logger, onReady: onReady, onFatal: onFatal)
+        parts = try OwnerParts(
+            loop: loop, configuration: configuration, devices: makeDevices(loop, configuration.network), logger: logger, onReady: onReady,
+            onFatal: onFatal)
     }
 
     /// The leader key changed.
     package func leaderChanged(to address: SocketAddress?) { parts?.link.leaderChanged(to: address) }
+
+    /// What etcd holds about this owner's devices; nil: nothing.
+    package func networkRecorded(_ text: String?, revision: UInt64) { parts?.networkRecorded(text, revision: revision) }
 
     package var hasLeader: Bool { parts?.link.hasLeader ?? false }
 

@@ -178,7 +178,7 @@ package final class OwnerPeers {
         // Nobody can have given out this ticket, so that the source says `gone`: over this path, in its own words.
         var generator = SystemRandomNumberGenerator()
         let request = FluxonTransfer.FetchRequest(
-            peer: TransferPeer(member), ticket: Ticket(using: &generator), version: Version(term: 0, sequence: 0), range: 0..<0,
+            peer: TransferPeer(member, rdma: ""), ticket: Ticket(using: &generator), version: Version(term: 0, sequence: 0), range: 0..<0,
             destination: Destination(UnsafeMutableRawBufferPointer(start: nil, count: 0)),
             deadline: loop.now.advanced(by: Limits.directAttemptDeadline))
         let carried = OnLoop((request, self))
@@ -195,9 +195,11 @@ package final class OwnerPeers {
 }
 
 extension TransferPeer {
-    /// How the transports reach the bulk side of an owner.
-    init(_ member: MemberDescription) {
-        self.init(name: member.instanceKey, addresses: [TCPTransport.name: member.bulkAddress])
+    /// - Parameter rdma: Where its devices are read from, as it said with the ticket; empty: nowhere.
+    init(_ member: MemberDescription, rdma: String) {
+        self.init(
+            name: member.instanceKey,
+            addresses: [TCPTransport.name: member.bulkAddress, TransferActor.rdmaKind: rdma].filter { !$0.value.isEmpty })
     }
 }
 

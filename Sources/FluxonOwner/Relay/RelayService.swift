@@ -113,9 +113,9 @@ package final class RelayService {
         piece.call = askHolder(piece) { [self] answer in
             piece.call = nil
             switch answer {
-            case .granted(let bytes, let length, let flags):
+            case .granted(let bytes, let length, let flags, let rdma):
                 guard let ticket = Ticket(bytes: bytes), length >= piece.relayed.range.upperBound else { return end(piece, .gone) }
-                read(piece, ticket, length: length, flags: flags)
+                read(piece, Held(ticket: ticket, length: length, flags: flags, rdma: rdma))
             case .gone: end(piece, .gone)
             case .notYet: end(piece, .notYet)
             case .busy, .unreachable, nil: end(piece, .unreachable)
@@ -130,18 +130,26 @@ package final class RelayService {
         return peers.askTicket(request, of: piece.relayed.holder, answer: answer)
     }
 
-    private func read(_ piece: Piece, _ ticket: Ticket, length: UInt64, flags: UInt32) {
+    /// What the holder granted.
+    private struct Held {
+        let ticket: Ticket
+        let length: UInt64
+        let flags: UInt32
+        let rdma: String
+    }
+
+    private func read(_ piece: Piece, _ held: Held) {
         guard piece.isWanted, let member = peers.member(piece.relayed.holder), let extent = piece.extent,
             let memory = driver.pool.bytes(of: extent)
         else { return end(piece, .unreachable) }
         let bytes = UnsafeMutableRawBufferPointer(rebasing: memory.prefix(piece.place.byteCount))
         var order = FluxonTransfer.FetchRequest(
-            peer: TransferPeer(member), ticket: ticket, version: piece.request.version, range: piece.relayed.range,
+            peer: TransferPeer(member, rdma: held.rdma), ticket: held.ticket, version: piece.request.version, range: piece.relayed.range,
             destination: Destination(bytes), deadline: loop.now.advanced(by: Limits.relayReadDeadline))
         order.renew = { [self] _, answer in
             piece.call = askHolder(piece) { reply in
                 piece.call = nil
-                guard case .granted(let bytes, _, _) = reply else { return answer(nil) }
+                guard case .granted(let bytes, _, _, _) = reply else { return answer(nil) }
                 answer(Ticket(bytes: bytes))
             }
         }
@@ -153,7 +161,7 @@ package final class RelayService {
             return transfer.start(order) { result in
                 piece.fetch = nil
                 switch result {
-                case .success: service.offer(piece, source, length: length, flags: flags)
+                case .success: service.offer(piece, source, held)
                 case .failure(let error): service.readFailed(piece, error)
                 }
             }
@@ -172,18 +180,21 @@ package final class RelayService {
     // MARK: To the asker
 
     /// From here on the piece is the ticket's, which ends with the asker's reading, with its path, or by nobody's having come (M6).
-    private func offer(_ piece: Piece, _ bytes: SourceBytes, length: UInt64, flags: UInt32) {
+    private func offer(_ piece: Piece, _ bytes: SourceBytes, _ held: Held) {
         guard piece.isWanted else { return end(piece, nil) }
         let (asker, version, offset) = (piece.place.asker, piece.request.version, piece.relayed.range.lowerBound)
         do {
             let release: OnLoop<() -> Void> = OnLoop({ [weak self] in self?.giveBack(piece) })
-            let ticket = try transfer.assumeIsolated { transfer in
-                try transfer.issueTicket(to: asker, version: version, offset: offset, bytes: bytes, release: release.value)
+            let (ticket, rdma) = try transfer.assumeIsolated { transfer in
+                (
+                    try transfer.issueTicket(to: asker, version: version, offset: offset, bytes: bytes, release: release.value),
+                    transfer.rdmaAddresses
+                )
             }
             counters.pieces += 1
             counters.bytes += UInt64(piece.place.byteCount)
             piece.isWanted = false
-            finish(piece.stream, .granted(ticket: ticket.bytes, length: length, flags: flags))
+            finish(piece.stream, .granted(ticket: ticket.bytes, length: held.length, flags: held.flags, rdma: rdma))
         } catch {
             end(piece, .busy)
         }

@@ -57,10 +57,10 @@ final class RelayedRead {
     private func ask(_ piece: Range<UInt64>, repetition: Int) {
         askTicket(piece) { [self] answer in
             switch answer {
-            case .granted(let bytes, let length, let flags):
+            case .granted(let bytes, let length, let flags, let rdma):
                 guard let ticket = Ticket(bytes: bytes), length == order.request.byteCount else { return failed(piece, verified: 0) }
                 self.flags = flags
-                read(piece, ticket)
+                read(piece, ticket, rdma)
             case .busy where repetition < Limits.relayBusyRepetitions && loop.now < order.deadline:
                 _ = loop.schedule(after: Limits.relayBusyPause) { [self] in
                     if pieces.hasFailed { failed(piece, verified: 0) } else { ask(piece, repetition: repetition + 1) }
@@ -77,15 +77,15 @@ final class RelayedRead {
         peers.askTicket(request, of: order.relay, deadline: Limits.relayTicketDeadline, answer: answer)
     }
 
-    private func read(_ piece: Range<UInt64>, _ ticket: Ticket) {
+    private func read(_ piece: Range<UInt64>, _ ticket: Ticket, _ rdma: String) {
         guard let relay = peers.member(order.relay) else { return failed(piece, verified: 0) }
         let part = UnsafeMutableRawBufferPointer(rebasing: order.destination.bytes[Int(piece.lowerBound)..<Int(piece.upperBound)])
         var read = FluxonTransfer.FetchRequest(
-            peer: TransferPeer(relay), ticket: ticket, version: order.request.version, range: piece, destination: Destination(part),
-            deadline: order.deadline)
+            peer: TransferPeer(relay, rdma: rdma), ticket: ticket, version: order.request.version, range: piece,
+            destination: Destination(part), deadline: order.deadline)
         read.renew = { [self] rest, answer in
             askTicket(rest) { reply in
-                guard case .granted(let bytes, _, _) = reply else { return answer(nil) }
+                guard case .granted(let bytes, _, _, _) = reply else { return answer(nil) }
                 answer(Ticket(bytes: bytes))
             }
         }

@@ -29,6 +29,12 @@ extension Pool {
         return UnsafeMutableRawBufferPointer(start: base + Int(extent.offset), count: Int(extent.capacity))
     }
 
+    /// The mapping of all values, for devices that read and write it by themselves. In place as long as this pool.
+    package var dataBytes: UnsafeMutableRawBufferPointer {
+        let geometry = storage.geometry
+        return UnsafeMutableRawBufferPointer(start: base + geometry.dataOffset, count: geometry.fileBytes - geometry.dataOffset)
+    }
+
     // MARK: Retire and reuse (P5)
 
     /// P5's fence: after it, no get that begins returns an entry retired before it. Once per loop turn, before a confirm or a drop is

@@ -26,6 +26,8 @@ final class Fetch {
     private var verified = 0
     private var attempts = 0
     private var tried: Set<String> = []
+    /// Over which the last attempt went.
+    private var lastTransport: (any Transport)?
     private var isCancelled = false
 
     init(_ request: FetchRequest, paths: FetchPaths, completion: @escaping (Result<Void, TransferError>) -> Void) {
@@ -43,7 +45,9 @@ final class Fetch {
             return fail(TransferError(.destinationTooSmall(bytes: request.destination.bytes.count, needed: needed), path: "no path"))
         }
         guard let path = paths.best(for: request.peer, except: []) else {
-            return fail(TransferError(.connectFailed("no transport of this owner has an address of \(request.peer.name)"), path: "no path"))
+            return fail(
+                TransferError(
+                    .connectFailed("no transport that this owner may use has an address of \(request.peer.name)"), path: "no path"))
         }
         read(over: path)
     }
@@ -61,16 +65,19 @@ final class Fetch {
     private func read(over path: FetchPaths.Path) {
         attempts += 1
         tried.insert(path.transport.name)
+        if let lastTransport, lastTransport !== path.transport { paths.fellBack(to: request.peer) }
+        lastTransport = path.transport
+        let wanted = rest
         let order = ReadOrder(
-            address: path.address, ticket: ticket, version: request.version, range: rest,
+            address: path.address, ticket: ticket, version: request.version, range: wanted,
             destination: request.destination.dropFirst(verified), deadline: request.deadline)
         let read = path.transport.read(order) { [self] result in
             switch result {
             case .success:
-                paths.succeeded(path, to: request.peer)
+                paths.succeeded(path, to: request.peer, byteCount: wanted.byteCount)
                 end(.success(()))
             case .failure(let error):
-                if error.blamesThePath { paths.failed(path, to: request.peer) }
+                paths.failed(path, to: request.peer, error)
                 broke(error)
             }
         }
@@ -80,7 +87,7 @@ final class Fetch {
     private func broke(_ error: TransferError) {
         verified += error.verified
         let total = TransferError(error.reason, verified: verified, path: error.path)
-        guard error.blamesThePath, !isCancelled, attempts < Self.attemptLimit, paths.now < request.deadline else {
+        guard error.allowsAnotherPath, !isCancelled, attempts < Self.attemptLimit, paths.now < request.deadline else {
             return end(.failure(total))
         }
         if case .connectFailed = error.reason {

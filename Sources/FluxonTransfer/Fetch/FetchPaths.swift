@@ -8,8 +8,10 @@ final class FetchPaths {
     }
 
     let clock: any TransferClock
-    private let transports: [any Transport]
+    /// Best first. One that is taken out goes on with what it has begun.
+    var transports: [any Transport]
     private var health = PathHealth()
+    private(set) var statistics = PathStatistics()
 
     /// - Parameter transports: Best first.
     init(_ transports: [any Transport], clock: any TransferClock) {
@@ -19,20 +21,52 @@ final class FetchPaths {
 
     var now: BootInstant { clock.now }
 
-    /// The best way to `peer` now; nil when it has no address for any transport that is left.
+    /// The best way to `peer` now; nil when it has no address for any transport that is left and may be used.
     func best(for peer: TransferPeer, except tried: Set<String>) -> Path? {
-        let names = transports.map(\.name).filter { peer.addresses[$0] != nil && !tried.contains($0) }
-        guard let name = health.order(of: names, to: peer.name, now: now).first, let address = peer.addresses[name],
-            let transport = transports.first(where: { $0.name == name })
-        else { return nil }
-        return Path(transport: transport, address: address)
+        var found: [String: Path] = [:]
+        var names: [String] = []
+        for transport in transports where !tried.contains(transport.name) {
+            guard let address = transport.address(of: peer), transport.canRead(from: address) else { continue }
+            names.append(transport.name)
+            found[transport.name] = Path(transport: transport, address: address)
+        }
+        return health.order(of: names, to: peer.name, now: now).first.flatMap { found[$0] }
     }
 
-    func succeeded(_ path: Path, to peer: TransferPeer) { health.succeeded(path.transport.name, to: peer.name) }
+    func succeeded(_ path: Path, to peer: TransferPeer, byteCount: UInt64) {
+        health.succeeded(path.transport.name, to: peer.name)
+        statistics.succeeded(path.transport.name, to: peer.name, at: path.address, byteCount: byteCount)
+    }
 
-    func failed(_ path: Path, to peer: TransferPeer) { health.failed(path.transport.name, to: peer.name, now: now) }
+    func failed(_ path: Path, to peer: TransferPeer, _ error: TransferError) {
+        if error.blamesThePath { health.failed(path.transport.name, to: peer.name, now: now) }
+        statistics.failed(
+            path.transport.name, to: peer.name, at: path.address, error, byteCount: UInt64(clamping: error.verified),
+            blamesThePath: error.blamesThePath)
+    }
 
-    func forget(_ peer: InstanceKey) { health.forget(peer) }
+    /// A read to `peer` goes on over another transport than it was on.
+    func fellBack(to peer: TransferPeer) { statistics.fellBack(to: peer.name) }
+
+    func served(_ transport: String, to peer: InstanceKey, byteCount: UInt64) {
+        statistics.served(transport, to: peer, byteCount: byteCount)
+    }
+
+    func forget(_ peer: InstanceKey) {
+        health.forget(peer)
+        statistics.forget(peer)
+    }
+
+    /// The path as a person is told of it.
+    func describe(_ path: PathStatistics.Path) -> String {
+        transports.first { $0.name == path.transport }?.describe(path.address) ?? path.transport
+    }
+
+    /// For how many milliseconds yet the transport is set aside for this peer.
+    func aside(_ transport: String, to peer: InstanceKey) -> UInt64 {
+        guard let until = health.asideUntil(transport, to: peer) else { return 0 }
+        return UInt64(max(0, until.since(now).clampedNanoseconds / 1_000_000))
+    }
 
     func close() {
         for transport in transports { transport.close() }

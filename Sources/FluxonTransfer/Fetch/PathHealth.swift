@@ -43,6 +43,11 @@ package struct PathHealth: Sendable {
         failures = failures.filter { $0.key.peer != peer }
     }
 
+    /// When the path will be tried first again; nil: it did not fail lately.
+    package func asideUntil(_ transport: String, to peer: InstanceKey) -> BootInstant? {
+        failures[Path(peer: peer, transport: transport)]?.asideUntil
+    }
+
     private func isAside(_ path: Path, now: BootInstant) -> Bool {
         guard let failure = failures[path] else { return false }
         return now < failure.asideUntil

@@ -124,12 +124,6 @@ struct ResponseReceiver {
             return .failed(.protocolViolation("\(head.length) bytes offered, \(layout.length) asked for"))
         }
         guard head.length == 0, rest == 0 else { return .failed(.protocolViolation("bytes after a refusal")) }
-        switch head.status {
-        case .gone: return .answered(.gone)
-        case .notYet: return .answered(.notYet)
-        case .refused, .ok: return .answered(.refused)
-        case .clusterMismatch: return .answered(.clusterMismatch)
-        case .versionMismatch: return .answered(.versionMismatch(ours: Frames.version))
-        }
+        return .answered(head.status.reason ?? .refused)
     }
 }

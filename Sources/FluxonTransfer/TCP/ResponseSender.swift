@@ -10,6 +10,8 @@ final class ResponseSender {
 
     /// What ends when the response is sent; nil for a refusal.
     let ticket: Ticket?
+    /// Of the value's bytes.
+    var byteCount: Int { source.count }
     private let layout: ResponseLayout
     private let source: UnsafeRawBufferPointer
     /// What one system call moves: all of a turn. Each call ends with a packet that is pushed out, however short.

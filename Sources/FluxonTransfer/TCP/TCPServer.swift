@@ -15,19 +15,23 @@ package final class TCPServer {
     private var listener: Descriptor?
     private var registration: Registration?
     private var connections: [PathID: TCPServingConnection] = [:]
-    private var nextPath: UInt64 = 0
+    private let paths: PathNumbers
     /// Connections that were closed for what they sent.
     package private(set) var violationCount = 0
+    /// A whole answer went to an asker: so many bytes of a value.
+    var onServed: (_ asker: Asker, _ byteCount: UInt64) -> Void = { _, _ in }
 
     /// - Parameter tls: Nil: nothing is encrypted, and nobody shows who it is.
     package init(
-        loop: EventLoop, cluster: String, source: any TransferSource, limits: TransferLimits = TransferLimits(), tls: TLSContext? = nil
+        loop: EventLoop, cluster: String, source: any TransferSource, limits: TransferLimits = TransferLimits(), tls: TLSContext? = nil,
+        paths: PathNumbers = PathNumbers()
     ) {
         self.loop = loop
         self.tls = tls
         self.cluster = cluster
         self.source = source
         self.limits = limits
+        self.paths = paths
     }
 
     package var connectionCount: Int { connections.count }
@@ -71,8 +75,7 @@ package final class TCPServer {
                 guard let descriptor = try Socket.accept(on: number) else { return }
                 // Closing it at once tells the asker more than a backlog that nobody empties.
                 guard connections.count < limits.acceptedConnections else { continue }
-                nextPath += 1
-                let path = PathID(nextPath)
+                let path = paths.next()
                 let connection = TCPServingConnection(path: path, server: self)
                 connections[path] = connection
                 connection.open(descriptor)

@@ -158,7 +158,10 @@ final class TCPServingConnection {
         guard case .sending(let asker, let sender) = state else { return lastAnswerSent() }
         state = .requesting(asker)
         // The kernel or TLS has its own copy of every byte: nothing reads the source any more.
-        if let ticket = sender.ticket { server.source.done(ticket) }
+        if let ticket = sender.ticket {
+            server.onServed(asker, UInt64(sender.byteCount))
+            server.source.done(ticket)
+        }
         watch(stream?.interest(sends: false) ?? .readable)
         if !input.isEmpty { return parse() }
         guard stream?.hasPending == true else { return }

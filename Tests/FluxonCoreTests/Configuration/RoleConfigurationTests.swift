@@ -173,6 +173,46 @@ import Testing
         }
     }
 
+    @Test("an owner's devices: every one by default, those that are named otherwise, none with RDMA off")
+    func devices() throws {
+        func network(_ lines: String) throws -> NetworkConfiguration {
+            try OwnerConfiguration(yaml: Self.owner + "\nnetwork: {\(lines)}\n", file: "f").network
+        }
+        let defaults = try network("bulk_listen: 10.0.0.2:7401")
+        #expect(defaults.rdma == .auto && defaults.pollMode == .event && defaults.rdmaDeviceNames == nil)
+        #expect(try defaults.devices(among: ["b", "a"]) == ["b", "a"])
+        #expect(try network("rdma: off").devices(among: ["a"]) == [])
+        let pinned = try network("rdma_device_names: [mlx5_1, mlx5_0], poll_mode: busy")
+        #expect(pinned.pollMode == .busy)
+        #expect(try pinned.devices(among: ["mlx5_0", "mlx5_1", "mlx5_2"]) == ["mlx5_1", "mlx5_0"])
+        let other = #expect(throws: FluxonError.self) { try pinned.devices(among: ["rxe0", "mlx5_1"]) }
+        #expect(other?.message.contains("has no 'mlx5_0'; its RDMA devices are mlx5_1, rxe0") == true, "\(other?.message ?? "")")
+        let none = #expect(throws: FluxonError.self) { try pinned.devices(among: []) }
+        #expect(none?.message.contains("no 'mlx5_1', no 'mlx5_0'; it has no RDMA device: remove the line") == true)
+    }
+
+    @Test(
+        "what is wrong with an owner's devices is reported like the rest",
+        arguments: [
+            ("rdma: sometimes", "network.rdma = \"sometimes\": must be auto or off"),
+            ("poll_mode: fast", "network.poll_mode = \"fast\": must be event or busy"),
+            ("rdma_device_names: [mlx5_0, two words]", "network.rdma_device_names[1] = \"two words\": must be the name of an RDMA device"),
+            ("rdma_device_names: [a, a]", "each once"), ("rdma_device_names: []", "must name at least one"),
+            ("rdma: off, rdma_device_names: [a]", "remove one of the two lines"),
+            ("rdma_devices: [a]", "unknown key"),
+        ])
+    func wrongDevices(line: String, rule: String) {
+        let found = problems { () throws(ConfigurationError) in
+            _ = try OwnerConfiguration(yaml: Self.owner + "\nnetwork: {\(line)}\n", file: "f")
+        }
+        #expect(found.count == 1 && found[0].contains(rule), "\(found)")
+        let master = problems { () throws(ConfigurationError) in
+            _ = try MasterConfiguration(
+                yaml: "cluster_name: d\ninstance_key: m\netcd_endpoints: [a:1]\nnetwork: {poll_mode: event}", file: "f")
+        }
+        #expect(master.count == 1 && master[0].contains("network.poll_mode: belongs to owners"), "\(master)")
+    }
+
     @Test("an external contributes no memory and learns etcd from shared.json")
     func external() throws {
         let text = "cluster_name: demo\ninstance_key: worker-1\nshared_memory_path: /dev/shm/f\nshared_file_path: /run/f\n"

@@ -36,7 +36,10 @@ import Testing
 
     @Test(
         "a ticket's answer is read as it was written",
-        arguments: [TicketAnswer.gone, .notYet, .busy, .unreachable, .granted(ticket: Array(0..<16), length: 1 << 40, flags: 7)])
+        arguments: [
+            TicketAnswer.gone, .notYet, .busy, .unreachable,
+            .granted(ticket: Array(0..<16), length: 1 << 40, flags: 7, rdma: "10.0.0.1:7001 10.1.0.1:7001"),
+        ])
     func ticket(answer: TicketAnswer) throws {
         #expect(try TicketAnswer(decoding: answer.encoded()) == answer)
     }

@@ -54,7 +54,7 @@ final class RelayStage: @unchecked Sendable {
             var member = MemberDescription(role: .owner, instanceKey: identity.instance)
             link = MasterLink(loop: loop, cluster: "c", member: member, tls: nil, driver: driver, logger: logger)
             service = OwnerService(driver: driver, link: link, transfer: transfer, relay: relay) {
-                StatusAnswer.Section(title: "", figures: [])
+                []
             }
             server = RPCServer(loop: loop)
             service.registerPeers(on: server)

@@ -126,7 +126,7 @@ import Testing
             relay.transfer.assumeIsolated { $0.sessionEnded(of: Asker(instance: InstanceKey("asker"), generation: Generation(1))) }
         }
         try await stage.wait(.asker) { _ in third.isOver }
-        guard case .granted(_, let length, _) = try await stage.on(.asker, { _ in third.answer }) else { throw CancellationError() }
+        guard case .granted(_, let length, _, _) = try await stage.on(.asker, { _ in third.answer }) else { throw CancellationError() }
         #expect(length == UInt64(2 * Self.piece))
         await stage.stop()
     }

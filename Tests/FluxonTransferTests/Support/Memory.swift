@@ -31,6 +31,8 @@ final class TestMemory: @unchecked Sendable {
 
     deinit { whole.deallocate() }
 
+    /// All of it, guards included.
+    var everything: UnsafeMutableRawBufferPointer { whole }
     var destination: Destination { Destination(bytes) }
     var source: SourceBytes { SourceBytes(UnsafeRawBufferPointer(bytes)) }
 

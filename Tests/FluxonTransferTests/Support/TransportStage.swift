@@ -6,7 +6,12 @@ import FluxonTransfer
 import Testing
 
 /// Which transport a conformance test runs on.
-enum TransportKind: CaseIterable, Sendable { case tcp, tls, simulated }
+enum TransportKind: CaseIterable, Sendable {
+    case tcp, tls, simulated, rdma
+
+    /// On a machine with RDMA verbs (scripts/test-rdma says so) they alone are tested: it is an emulated one, and slow.
+    static let allCases: [TransportKind] = TestMachine.hasVerbs ? [.rdma] : [.tcp, .tls, .simulated]
+}
 
 /// What the two ends show of themselves and whom they trust.
 struct StageTLS: Sendable {
@@ -44,6 +49,7 @@ actor TransportStage {
     private var serverAddress: SocketAddress?
     private var wires: [FaultyWire] = []
     private var network: SimulatedNetwork?
+    private var verbs: VerbsStage?
     private var sites = 0
     private var reads: [Int: any RunningRead] = [:]
     private var released = 0
@@ -79,10 +85,17 @@ actor TransportStage {
             let network = SimulatedNetwork(clock: loop)
             self.network = network
             transport = SimulatedTransport(network: network, cluster: cluster, asker: Self.asker, limits: limits)
+        case .rdma:
+            let verbs = try VerbsStage(loop: loop, source: answering, limits: limits)
+            self.verbs = verbs
+            transport = verbs.makeTransport(cluster: cluster, asker: Self.asker)
         }
         try await body(self)
         transport?.close()
         server?.close()
+        // Queue pairs end in later turns.
+        while verbs?.isIdle == false { try await loop.sleep(for: .milliseconds(1)) }
+        verbs?.close()
         book.revokeAll(issuedUntil: BootInstant(nanoseconds: .max))
         #expect(book.count == 0, "a ticket still pins its source")
     }
@@ -96,6 +109,7 @@ actor TransportStage {
             network.setFault(fault.map(\.simulated), at: address)
             return address
         }
+        if let verbs { return try verbs.address(fault) }
         let upstream = try #require(serverAddress)
         let wireFault: FaultyWire.Fault
         switch fault {
@@ -116,7 +130,8 @@ actor TransportStage {
     func answer(_ answer: SourceAnswer?) { answering.answer = answer }
 
     func issue(_ memory: TestMemory, to asker: Asker = asker, offset: UInt64 = 0) throws -> Ticket {
-        try book.issue(to: asker, version: Self.version, offset: offset, bytes: memory.source, now: loop.now) { [self] in
+        try verbs?.register(memory)
+        return try book.issue(to: asker, version: Self.version, offset: offset, bytes: memory.source, now: loop.now) { [self] in
             _ = memory  // held until now
             assumeIsolated { $0.wasReleased() }
         }
@@ -127,6 +142,7 @@ actor TransportStage {
         deadline: Duration = .seconds(20), started: ((any RunningRead) -> Void)? = nil
     ) async throws -> Result<Void, TransferError> {
         let transport = try #require(transport)
+        try verbs?.register(memory)
         let order = ReadOrder(
             address: address, ticket: ticket, version: version, range: range, destination: memory.destination,
             deadline: loop.now.advanced(by: deadline))
@@ -138,6 +154,7 @@ actor TransportStage {
             }
             isStarting = false
             started?(read)
+            verbs?.watch(read, at: address)
         }
     }
 

@@ -77,8 +77,9 @@ package struct RelayedRange: Hashable, Sendable {
 
 /// A holder's answer to a request for a ticket.
 package enum TicketAnswer: Hashable, Sendable {
-    /// The bytes are pinned under this ticket; read them at the holder's bulk address.
-    case granted(ticket: [UInt8], length: UInt64, flags: UInt32)
+    /// The bytes are pinned under this ticket; read them at the holder's bulk address, or by RDMA at one of `rdma`, which the holder's
+    /// devices have now: `host:port`, a space between two.
+    case granted(ticket: [UInt8], length: UInt64, flags: UInt32, rdma: String = "")
     /// This version is not here, and will not come.
     case gone
     /// This version is on its way here; ask again, or somebody else.
@@ -91,11 +92,12 @@ package enum TicketAnswer: Hashable, Sendable {
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter()
         switch self {
-        case .granted(let ticket, let length, let flags):
+        case .granted(let ticket, let length, let flags, let rdma):
             writer.unsigned(1 as UInt64, field: 1)
             writer.bytes(ticket, field: 2)
             writer.unsigned(length, field: 3)
             writer.unsigned(flags, field: 4)
+            writer.string(rdma, field: 5)
         case .gone: writer.unsigned(2 as UInt64, field: 1)
         case .notYet: writer.unsigned(3 as UInt64, field: 1)
         case .busy: writer.unsigned(20 as UInt64, field: 1)
@@ -110,19 +112,21 @@ package enum TicketAnswer: Hashable, Sendable {
         var ticket: [UInt8] = []
         var length: UInt64 = 0
         var flags: UInt32 = 0
+        var rdma = ""
         while let field = try reader.next() {
             switch field {
             case 1: outcome = try reader.unsigned()
             case 2: ticket = try reader.bytes(limit: 16)
             case 3: length = try reader.unsigned()
             case 4: flags = try reader.unsigned32()
+            case 5: rdma = try reader.string(limit: Limits.rdmaAddressesBytes)
             default: try reader.skip()
             }
         }
         switch outcome {
         case 1:
             guard ticket.count == 16 else { throw .invalidField(2) }
-            self = .granted(ticket: ticket, length: length, flags: flags)
+            self = .granted(ticket: ticket, length: length, flags: flags, rdma: rdma)
         case 2: self = .gone
         case 3: self = .notYet
         case 20: self = .busy

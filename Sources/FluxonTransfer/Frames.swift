@@ -134,6 +134,8 @@ package struct ResponseHead: Hashable, Sendable {
         case refused = 3
         case clusterMismatch = 4
         case versionMismatch = 5
+        /// The source's bytes are not in memory that its RDMA device knows.
+        case notRegistered = 6
     }
 
     package let status: Status
@@ -164,5 +166,20 @@ package struct ResponseHead: Hashable, Sendable {
         guard reserved == 0 else { throw .reservedBits }
         input = ahead
         return ResponseHead(status: status, length: length)
+    }
+}
+
+extension ResponseHead.Status {
+    /// Why a source does not give what was asked for; nil: it does.
+    var reason: TransferError.Reason? {
+        switch self {
+        case .ok: nil
+        case .gone: .gone
+        case .notYet: .notYet
+        case .refused: .refused
+        case .clusterMismatch: .clusterMismatch
+        case .versionMismatch: .versionMismatch(ours: Frames.version)
+        case .notRegistered: .notRegistered
+        }
     }
 }

@@ -1,0 +1,120 @@
+import CVerbs
+import FluxonSystem
+
+/// One port of one device, open for use: its memory, its completions, its address. On the loop only.
+///
+/// Named a rail because an owner with several uses them side by side.
+final class RDMARail {
+    let loop: EventLoop
+    let port: VerbsPort
+    /// The address by which peers reach it, of which the connection manager chooses the port's entry.
+    let gid: GID
+    let address: ResolvedAddress
+    let context: OpaquePointer
+    let domain: OpaquePointer
+    let completions: CompletionChannel
+    /// How long completions are looked for before the loop sleeps until one is reported.
+    let busyPoll: Duration
+    private(set) var memory = RegisteredMemory()
+    private let devices: VerbsDevices
+    private(set) var isUp: Bool
+    /// Connections that ended while the link was down, and whose peers have not been told.
+    private var untold: [ConnectionID] = []
+
+    var name: String { port.name }
+
+    init(_ found: RDMADiscovery.Usable, devices: VerbsDevices, loop: EventLoop, busyPoll: Duration = .zero) throws(SystemError) {
+        self.loop = loop
+        isUp = found.port.isActive
+        self.busyPoll = busyPoll
+        port = found.port
+        gid = found.gid
+        address = found.address
+        context = found.context
+        self.devices = devices
+        var domain: OpaquePointer?
+        _ = try verb(cfluxon_rdma_domain_create(found.context, &domain), "make a protection domain of \(found.port.name)")
+        guard let domain else { throw SystemError("make a protection domain of \(found.port.name)", errno: 0) }
+        self.domain = domain
+        do throws(SystemError) { completions = try CompletionChannel(found.context, loop: loop) } catch {
+            cfluxon_rdma_domain_destroy(domain)
+            throw error
+        }
+    }
+
+    deinit {
+        memory = RegisteredMemory()
+        cfluxon_rdma_domain_destroy(domain)
+    }
+
+    /// Lets the device read into `bytes`, and peers read out of it.
+    ///
+    /// - Parameter bytes: In place for as long as this rail lives.
+    /// - Throws: With what to do about a limit of locked memory.
+    func register(_ bytes: UnsafeMutableRawBufferPointer) throws(SystemError) {
+        let lockable = cfluxon_rdma_raise_locked_memory()
+        do throws(SystemError) {
+            try register(bytes, onDemand: false)
+        } catch {
+            // Pages that are not pinned count towards no limit.
+            if port.hasPagesOnDemand { return try register(bytes, onDemand: true) }
+            throw SystemError(
+                "register the pool's \(bytes.count) bytes with \(name)", errno: error.errno,
+                advice: Self.advice(bytes.count, lockable: lockable))
+        }
+    }
+
+    private func register(_ bytes: UnsafeMutableRawBufferPointer, onDemand: Bool) throws(SystemError) {
+        let largest = port.largestRegion > 0 ? Int(clamping: port.largestRegion) : Int.max
+        memory.add(
+            try RegisteredMemory.inChunks(of: bytes, atMost: largest) { part throws(SystemError) in
+                try VerbsRegion(domain, part, isReadable: true, onDemand: onDemand)
+            })
+    }
+
+    /// Nothing is reported after this. Its queue pairs must be gone.
+    func close() {
+        for id in untold { id.destroy() }
+        untold = []
+        completions.close()
+        memory = RegisteredMemory()
+    }
+
+    /// Destroys the connection manager's part of a connection, which tells the peer; while the link is down later, when it can. Once
+    /// Soft-RoCE's connection manager had to say something over a link that is down, it never gets a word out again.
+    func letGo(of id: ConnectionID) {
+        if isUp { id.destroy() } else { untold.append(id) }
+    }
+
+    /// - Returns: Whether that is news.
+    func linkChanged(_ isUp: Bool) -> Bool {
+        guard isUp != self.isUp else { return false }
+        self.isUp = isUp
+        guard isUp else { return true }
+        for id in untold { id.destroy() }
+        untold = []
+        return true
+    }
+
+    /// Calls `body` whenever something happened to the device, with whether its link is up now.
+    func watchEvents(_ body: @escaping (_ isActive: Bool) -> Void) throws(SystemError) -> Registration {
+        let descriptor = try verb(cfluxon_rdma_device_events(context), "watch the events of \(name)")
+        let (context, number) = (context, port.port)
+        return try loop.register(descriptor, .readable) { _ in
+            var isFatal: UInt32 = 0
+            var isBroken = false
+            while cfluxon_rdma_next_device_event(context, &isFatal) == 1 { isBroken = isBroken || isFatal != 0 }
+            let isActive = (try? VerbsDevices.port(number, of: context))?.isActive ?? false
+            body(isActive && !isBroken)
+        }
+    }
+
+    /// What a refusal means. Locked memory is limited per process, and counts the whole pool.
+    private static func advice(_ byteCount: Int, lockable: UInt64) -> String {
+        guard lockable < UInt64(byteCount) else {
+            return "the device has no room for it: give it a smaller pool, or look into the kernel's log; TCP is used"
+        }
+        return "this process may lock \(lockable) bytes of memory: set LimitMEMLOCK=infinity in its systemd unit, ulimit -l unlimited in "
+            + "its shell, or --ulimit memlock=-1 for its container; until then TCP is used"
+    }
+}
