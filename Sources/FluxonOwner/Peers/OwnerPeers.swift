@@ -51,15 +51,16 @@ package final class OwnerPeers {
 
     // MARK: Asking
 
-    /// Asks for a ticket. Nil: no answer came, or the call was cancelled. `answer` runs on the loop, once.
+    /// Asks for a ticket. Nil: no answer came, or the call was cancelled. `answer` runs on the loop, once, never within
+    /// this call.
     ///
-    /// - Returns: The call; nil when the directory has no address of the owner, and then `answer` has run.
+    /// - Returns: The call; nil when the directory has no address of the owner.
     @discardableResult
     func askTicket(
         _ request: TicketRequest, of owner: OwnerID, deadline: Duration = Limits.ticketDeadline, answer: @escaping (TicketAnswer?) -> Void
     ) -> RPCStream? {
         guard let member = member(owner), let client = client(for: member.address) else {
-            answer(nil)
+            loop.inNextTick { answer(nil) }
             return nil
         }
         let stream = client.open(MethodPath.ownerTicket, deadline: deadline)

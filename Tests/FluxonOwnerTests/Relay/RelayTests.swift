@@ -59,6 +59,19 @@ import Testing
         await stage.stop()
     }
 
+    @Test("a relay of which the asker's directory does not know yet fails one attempt after the other, each once, until it does")
+    func unknownRelay() async throws {
+        let stage = try await RelayStage()
+        let relay = try await stage.on(.relay) { $0.driver.owner }
+        let member = try await stage.on(.asker) { $0.directory.removeValue(forKey: relay) }
+        try await stage.put(key, number: 4, count: 3 * Self.piece)
+        async let got = stage.get(key)
+        try await stage.wait(.asker) { $0.driver.counters.fetchesFailed > 3 }
+        try await stage.on(.asker) { $0.directory[relay] = member }
+        #expect(try await got == 4)
+        await stage.stop()
+    }
+
     @Test("an owner that lends no memory to relaying is nobody's relay: the get ends at its deadline")
     func noRelay() async throws {
         let stage = try await RelayStage(relayBytes: 0)
