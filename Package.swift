@@ -132,7 +132,7 @@ let testTargets: [Target] = [
             "fluxon-test-etcd",
         ]),
     tests("FluxonMasterTests", ["FluxonSeededRandom", "FluxonMaster"]),
-    tests("FluxonOwnerTests", ["FluxonOwner"]),
+    tests("FluxonOwnerTests", ["FluxonOwner", "FluxonMaster"]),
     tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner", "FluxonLocalSupport", "FluxonTestFiles"]),
     tests("FluxonTests", ["Fluxon", "FluxonOwner", "FluxonLocalSupport"]),
     tests("FluxonMeasureTests", ["FluxonMeasure"]),

@@ -54,6 +54,7 @@ owner_messages = {
     "lookup": text(4, number(1, 5), text(2, "key"), number(3, 1)),
     "drop": text(5, version(1), text(2, "key")),
     "report": text(6, text(1, version(1), text(2, "key"), number(3, 10), reference(4)), text(2, commit), number(3, 1)),
+    "unreachable": text(20, text(1, varint(2), varint(300))),
 }
 hello = text(5, text(1, "demo"), text(2, "owner-1"), fixed64(3, 99), number(4, 2), number(5, 1), number(6, 7), number(7, 3), number(8, 4))
 master_messages = {
@@ -64,11 +65,15 @@ master_messages = {
     "settled": text(3, number(1, 2), number(2, 9)),
     "restore": text(4, version(1), text(2, "key")),
     "found": text(5, number(1, 5), version(2), number(3, 4096), number(4, 1), number(5, 1), text(6, varint(1), varint(300))),
+    "found-relayed": text(
+        5, number(1, 5), version(2), number(3, 4096), number(4, 1), number(5, 1), text(6, varint(1), varint(3)), text(20, varint(0), varint(4))
+    ),
     "found-nothing": text(5, number(1, 5)),
     "found-metadata": text(5, number(1, 5), version(2), number(3, 4096)),
 }
 controls = {
     "welcome": text(5, number(1, 2), number(2, 5), number(3, 1), number(4, 8), number(5, 1)),
+    "welcome-relaying": text(5, number(1, 2), number(2, 5), number(20, 1)),
     "refused": text(6, number(1, 2), text(2, "not your turn")),
     "grant": text(7, fixed64(1, 1 << 50), number(2, 3_000_000_000), number(3, 4)),
 }
@@ -85,6 +90,8 @@ for name, message in master_messages.items():
 for name, control in controls.items():
     write("link-frames", f"master-{name}", b"\x02" + frame(control))
 write("link-frames", "owner-hello", b"\x03" + frame(hello))
+relaying = hello[2:] + number(20, 1) + number(21, 1) + text(22, "rack-7")
+write("link-frames", "owner-hello-relaying", b"\x03" + frame(text(5, relaying)))
 write("link-frames", "owner-heartbeat", b"\x03" + frame(text(6, fixed64(1, 1 << 50))))
 two = frame(text(8, owner_messages["commit"]), text(8, owner_messages["lookup"]), first=1, acknowledged=1)
 write("link-frames", "owner-session", b"\x01" + lengths(frame(hello), two, two, frame(text(8, owner_messages["taken"]), first=3, acknowledged=2)))
@@ -156,8 +163,10 @@ control = {
     1: {"joined": number(1, 1) + number(2, 3)},
     2: {"members": text(1, "demo") + number(2, 3) + text(3, text(1, member), text(2, "in"), number(3, 250)) * 2},
     3: {"status": text(1, text(1, "owner"), text(2, text(1, "keys"), text(2, "12")) * 2)},
-    4: {"ticket-request": text(1, "key") + number(2, 3) + number(3, 9) + text(4, "owner-2") + number(5, 4)},
-    5: {"ticket": number(1, 1) + text(2, b"t" * 16) + number(3, 5000) + number(4, 1), "gone": number(1, 2), "not-yet": number(1, 3)},
+    4: {"ticket-request": text(1, "key") + number(2, 3) + number(3, 9) + text(4, "owner-2") + number(5, 4), "ticket-request-relayed": text(1, "key") + number(2, 3) + number(3, 9) + text(4, "owner-2") + number(5, 4)
+        + number(20, 2) + number(21, 4096) + number(22, 8192)},
+    5: {"ticket": number(1, 1) + text(2, b"t" * 16) + number(3, 5000) + number(4, 1), "gone": number(1, 2), "not-yet": number(1, 3), "busy": number(1, 20),
+        "unreachable": number(1, 21)},
     6: {"network-request": text(1, "owner-1") + number(2, 7) + number(3, 256) + number(4, 1)},
     7: {"network-report": text(1, text(1, "owner-1"), text(2, network), text(4, "only=mlx5_0"), number(5, 8)) + text(2, "no master")},
     8: {

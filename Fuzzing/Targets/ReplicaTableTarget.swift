@@ -74,9 +74,10 @@ private struct ReplicaStage: ~Copyable {
             next = 1
             if script.chance() { term &+= UInt64(script.below(3)) }
         }
-        let welcome = LinkWelcome(
+        var welcome = LinkWelcome(
             owner: OwnerID(UInt32(truncatingIfNeeded: script.number())), generation: Generation(script.number()), isResumed: isResumed,
             received: script.number(), keepsNothing: script.below(8) == 7)
+        welcome.choosesRelays = true
         table.received(MasterFrame(term: term, session: session, control: .welcome(welcome)), now: now)
     }
 

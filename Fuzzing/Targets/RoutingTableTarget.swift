@@ -91,6 +91,8 @@ private struct RoutingStage {
         hello.term = script.chance() ? 3 : script.number()
         hello.session = script.chance() ? peers[owner].session : script.number()
         hello.received = script.number()
+        hello.readsThroughRelays = true
+        hello.isRelay = owner != 1
         table.received(OwnerFrame(term: hello.term, session: hello.session, control: .hello(hello)), on: connection, now: now)
     }
 
@@ -138,6 +140,7 @@ private struct RoutingStage {
             let wants: LinkLookup.Wants = script.chance() ? .copy : .metadata
             return .lookup(LinkLookup(lookup: script.number(), key: key(&script), wants: wants))
         case 5: return .drop(key(&script), version(&script))
+        case 6: return .unreachable((0..<script.below(3)).map { _ in OwnerID(UInt32(truncatingIfNeeded: script.number())) })
         default:
             let entries = (0..<script.below(3)).map { _ in
                 ReportEntry(

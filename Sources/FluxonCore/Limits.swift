@@ -88,4 +88,30 @@ package enum Limits {
     package static let ticketDeadline = Duration.seconds(2)
     /// How long one value may take from owner to owner.
     package static let fetchDeadline = Duration.seconds(120)
+    /// How long an attempt to connect to another owner may take: a network that swallows packets must leave a get time for another way.
+    package static let peerConnectTimeout = Duration.seconds(1)
+    /// Bytes of a value that pass a relay at a time: enough for the bandwidth, little enough for many askers to share its memory.
+    package static let relayPieceBytes = 4 << 20
+    /// Pieces of one value under way to one asker: the relay reads the next one while this one is read from it.
+    package static let relayPiecesInFlight = 2
+    /// Memory of an owner for what it relays, where `network.relay_bytes` says nothing else.
+    package static let relayBytes = 64 << 20
+    /// Requests that wait at a relay for memory; more are told at once that it is busy.
+    package static let relayRequestsWaiting = 4096
+    /// How long such a request waits before it is told that the relay is busy.
+    package static let relayWait = Duration.seconds(2)
+    /// How long a relay may take to read a piece from the holder.
+    package static let relayReadDeadline = Duration.seconds(10)
+    /// How long an owner waits for a relay's ticket: for its line, for the holder's ticket and for the piece.
+    package static let relayTicketDeadline = Duration.seconds(15)
+    /// After the word that a relay is busy: the pause before the same piece is asked for again, and how often it is, until the fetch goes on
+    /// elsewhere.
+    package static let relayBusyPause = Duration.milliseconds(100)
+    package static let relayBusyRepetitions = 8
+    /// How often the direct way to an owner is tried while values come from it through a relay.
+    package static let directAttemptInterval = Duration.seconds(5)
+    /// How often an owner that could not be reached is tried while nothing comes from it.
+    package static let idleAttemptInterval = Duration.seconds(60)
+    /// How long such an attempt may take, beyond connecting.
+    package static let directAttemptDeadline = Duration.seconds(2)
 }

@@ -1,3 +1,5 @@
+internal import FluxonCore
+
 /// Sizes and times of bulk transfers. None of them carries safety: they bound memory, waiting and what one peer can take.
 package struct TransferLimits: Sendable, Hashable {
     /// Bytes under one checksum, a power of two from 4 KiB to 1 MiB. Default: 64 KiB, so that a chunk is in the cache still when
@@ -15,6 +17,8 @@ package struct TransferLimits: Sendable, Hashable {
     package var waitingPerPeer = 4096
     /// A connection without use is closed after this. Default: 60 s.
     package var idleConnection: Duration = .seconds(60)
+    /// An attempt to connect to a peer ends after this. Default: `Limits.peerConnectTimeout`.
+    package var connect: Duration = Limits.peerConnectTimeout
     /// A path that moves no byte for this long has failed; the transfer goes on elsewhere. Default: 5 s.
     package var stall: Duration = .seconds(5)
     /// Most connections that the serving side accepts. Default: 1024.

@@ -1,6 +1,7 @@
 import FluxonCore
 import FluxonRPC
 import FluxonSystem
+import FluxonTestFiles
 import Glibc
 import Testing
 
@@ -23,6 +24,25 @@ import Testing
             break
         }
         #expect(try await fixture.client().unary("/test.Echo/Unary", [1]) == [1])
+    }
+
+    @Test("an attempt to connect that nobody answers ends after its time, and the client says so until one succeeds")
+    func silence() async throws {
+        let silent = try #require(SilentListener())
+        let fixture = try await EchoFixture()
+        let target = SocketAddress.tcp(host: "127.0.0.1", port: silent.port)
+        let client = RPCClient(loop: fixture.loop, target: target, connectTimeout: .milliseconds(100))
+        do {
+            _ = try await client.unary("/test.Echo/Unary", [1], deadline: .seconds(50))
+            Issue.record("somebody answered")
+        } catch {
+            #expect(error.code == .unavailable && error.isUnprocessed, "\(error)")
+        }
+        #expect(try await fixture.loop.perform { client.couldNotConnect })
+        let other = fixture.client()
+        #expect(try await other.unary("/test.Echo/Unary", [1]) == [1])
+        #expect(try await fixture.loop.perform { !other.couldNotConnect })
+        client.close()
     }
 
     @Test("a peer that closes its sending side in the middle of a call ends the call and the connection")

@@ -203,6 +203,8 @@ extension TicketAnswer {
         case .granted: "a ticket"
         case .gone: "gone"
         case .notYet: "not yet"
+        case .busy: "busy"
+        case .unreachable: "unreachable"
         }
     }
 }

@@ -61,6 +61,7 @@ extension Simulation {
         case .confirm(let number): return "invalidations up to \(number) are applied"
         case .lookup(let lookup): return "looks up \(name(lookup.key))\(lookup.wants == .metadata ? "'s version" : "")"
         case .drop(let key, let version): return "has nothing of \(name(key)) in version \(version)"
+        case .unreachable(let owners): return "cannot reach owners \(owners.map(\.number))"
         case .report(let page):
             let entries = page.entries.map { entry in
                 "\(name(entry.key)) in \(entry.version)\(entry.parkedBy.map { " parked by \(story($0))" } ?? "")"

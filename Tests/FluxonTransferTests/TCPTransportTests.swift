@@ -1,6 +1,7 @@
 import FluxonCore
 import FluxonSystem
 import FluxonTLS
+import FluxonTestFiles
 import Testing
 
 @testable import FluxonTransfer
@@ -80,6 +81,18 @@ import Testing
                 let error = try await Self.read(stage, at: address)
                 guard case .connectFailed = error.reason else { throw error }
             }
+        }
+    }
+
+    @Test("a source that does not answer to connecting is given up after the time for that, long before a read is stalled")
+    func silence() async throws {
+        let silent = try #require(SilentListener())
+        var limits = TransferLimits()
+        limits.connect = .milliseconds(100)
+        limits.stall = .seconds(300)
+        try await TransportStage.run(.tcp, limits: limits) { stage in
+            let error = try await Self.read(stage, at: "127.0.0.1:\(silent.port)")
+            guard case .connectFailed = error.reason else { throw error }
         }
     }
 

@@ -4,6 +4,9 @@ package struct NetworkConfiguration: Sendable, Hashable {
     package var bulkListen: NetworkEndpoint
     /// `advertise`: the host under which others reach this one. Default: the host listened on.
     package var advertise: String?
+    /// `relay_bytes` (owners): memory of the pool for values on their way between owners that cannot reach each other. 0: this owner is no
+    /// relay. Default 64 MiB.
+    package var relayBytes = Limits.relayBytes
     /// `rdma_device_names` (owners): these devices and no others are ever used, in this order of preference. Nil: every one that is found.
     package var rdmaDeviceNames: [String]?
     /// `rdma` (owners). Default: auto.
@@ -50,6 +53,7 @@ package struct NetworkConfiguration: Sendable, Hashable {
         case .bulk(let listen):
             bulkListen = section?.readListen("bulk_listen", example: "10.0.0.1:7401") ?? bulkListen
             advertise = section?.readHost("advertise", example: "10.0.0.1")
+            relayBytes = Self.readRelayBytes(&section) ?? relayBytes
             readDevices(&section)
             if bulkListen.isWildcard, advertise == nil, let section { Self.reportWildcard("bulk_listen", in: section) }
             guard let listen else { break }
@@ -62,7 +66,7 @@ package struct NetworkConfiguration: Sendable, Hashable {
     }
 
     private static let ownersKeys = Dictionary(
-        uniqueKeysWithValues: ["bulk_listen", "rdma", "rdma_device_names", "poll_mode"].map {
+        uniqueKeysWithValues: ["bulk_listen", "relay_bytes", "rdma", "rdma_device_names", "poll_mode"].map {
             ($0, "belongs to owners, which move the values; remove it here")
         })
 
@@ -84,6 +88,14 @@ package struct NetworkConfiguration: Sendable, Hashable {
             section?.report("rdma_device_names", rule: "names devices that network.rdma = off never uses; remove one of the two lines")
         }
         rdmaDeviceNames = names
+    }
+
+    private static func readRelayBytes(_ section: inout ConfigurationSection?) -> Int? {
+        let least = Limits.relayPieceBytes
+        let rule = "\(ConfigurationRules.size): 0 for no relay, else at least \(ByteSize.describe(least)), the piece relayed at a time"
+        return section?.read("relay_bytes", rule: rule, example: "64MiB") {
+            ByteSize.parse($0).flatMap { $0 == 0 || $0 >= least ? $0 : nil }
+        }
     }
 
     private static func reportWildcard(_ key: String, in section: ConfigurationSection) {

@@ -8,6 +8,8 @@ package enum MethodPath {
     package static let masterDirectory = "/fluxon.v1.Master/Directory"
     /// Owner → owner: leave to read a copy.
     package static let ownerTicket = "/fluxon.v1.Owner/Ticket"
+    /// Anybody → any server: is it there?
+    package static let healthCheck = "/grpc.health.v1.Health/Check"
     /// Process → owner: all that a `Store` does.
     package static let localSession = "/fluxon.v1.Local/Session"
     /// Anybody → any role, for `fluxon members` and `fluxon status`.

@@ -46,13 +46,15 @@ package struct MasterService {
 extension RoutingActor {
     func status(title: String) -> StatusAnswer.Section {
         let state = term == 0 ? "standing by" : isOpen ? "leading" : "collecting inventories"
+        let reachability = reachabilityCounts
         return StatusAnswer.Section(
             title: title,
             figures: [
                 .init("cluster", cluster), .init("state", state), .init("term", "\(term)"), .init("keys", "\(keyCount)"),
                 .init("members", "\(directory.all.count)"), .init("frames_received", "\(counters.framesReceived)"),
                 .init("messages_received", "\(counters.messagesReceived)"), .init("frames_sent", "\(counters.framesSent)"),
-                .init("removals", "\(counters.removals)"),
+                .init("removals", "\(counters.removals)"), .init("unreachable_pairs", "\(reachability.unreachable)"),
+                .init("relayed_pairs", "\(reachability.relayed)"),
             ])
     }
 }

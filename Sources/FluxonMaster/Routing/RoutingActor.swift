@@ -42,6 +42,7 @@ package actor RoutingActor {
 
     package var term: UInt64 { table?.term ?? 0 }
     package var keyCount: Int { table?.keyCount ?? 0 }
+    package var reachabilityCounts: (unreachable: Int, relayed: Int) { table?.reachabilityCounts ?? (0, 0) }
     /// R8: commits are completed.
     package var isOpen: Bool { table?.isOpen ?? false }
 

@@ -46,6 +46,7 @@ extension RoutingTable {
         case .lookup(let query): lookUp(id, query, now: now)
         case .drop(let key, let version): dropped(id, key, version, now: now)
         case .report(let page): report(id, page, now: now)
+        case .unreachable(let others): unreachable(id, others)
         }
     }
 
@@ -79,6 +80,7 @@ extension RoutingTable {
         } else {
             begin(id, connection, now: now)
         }
+        reachability.joined(id, hello)
     }
 
     /// An owner that the cluster has never seen.
@@ -131,6 +133,7 @@ extension RoutingTable {
         session.connection = connection
         session.welcome = LinkWelcome(
             owner: id, generation: owners[id.place].generation, isResumed: true, received: session.link.received, keepsNothing: false)
+        session.welcome?.choosesRelays = true
         owners[id.place].session = session
         touch(id)
         return true
@@ -151,6 +154,7 @@ extension RoutingTable {
         session.welcome = LinkWelcome(
             owner: id, generation: owners[id.place].generation, isResumed: false, received: 0,
             keepsNothing: owners[id.place].desired.state == .lost || !isBelieved)
+        session.welcome?.choosesRelays = true
         owners[id.place].session = session
         owners[id.place].seen = []
         owners[id.place].pending = []
@@ -185,6 +189,7 @@ extension RoutingTable {
     mutating func endSession(_ id: OwnerID, now: BootInstant) {
         guard let session = owners[id.place].session else { return }
         owners[id.place].session = nil
+        reachability.left(id)
         if !isComplete, claims.values.contains(where: { $0.contains { $0.owner == id && $0.session == session.number } }) {
             owners[id.place].mustReportAgain = true
         }
@@ -223,6 +228,7 @@ extension RoutingTable {
         if let greeting = owners[id.place].greeting, owners[id.place].isWritten {
             owners[id.place].greeting = nil
             begin(id, greeting.connection, now: now)
+            reachability.joined(id, greeting.hello)
         }
         checkProgress(now: now)
     }

@@ -53,8 +53,9 @@ extension RoutingTable {
         records[lookup.key] = record
         // Askers start at different holders, so that a hot key is not read from one alone.
         let offset = reachable.isEmpty ? 0 : Int(waiting.owner.number) % reachable.count
-        let ordered = Array((reachable[offset...] + reachable[..<offset]).prefix(Limits.answeredHolders))
-        let copy = FoundCopy(version: record.version, byteCount: record.byteCount, holders: ordered, isRegistered: true)
+        let (ordered, relays) = route(Array(reachable[offset...] + reachable[..<offset]), to: waiting.owner)
+        let copy = FoundCopy(
+            version: record.version, byteCount: record.byteCount, holders: ordered, isRegistered: true, relays: relays)
         send(waiting.owner, .found(LookupAnswer(lookup: lookup.lookup, content: .copy(copy))))
         return true
     }

@@ -33,6 +33,7 @@ package struct RoutingTable: Sendable {
 
     var records = KeyTable<KeyRecord>()
     var holderLists = HolderLists()
+    var reachability = ReachabilityTable()
     var activities: [Key: KeyActivity] = [:]
     var sequence: UInt64 = 0
 

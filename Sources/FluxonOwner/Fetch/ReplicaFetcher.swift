@@ -1,8 +1,6 @@
-package import FluxonCore
+internal import FluxonCore
 internal import FluxonPool
-internal import FluxonRPC
 package import FluxonSystem
-package import FluxonTLS
 package import FluxonTransfer
 package import Logging
 
@@ -12,37 +10,31 @@ package import Logging
 ///                                   │ gone, notYet, unreachable        │ path and its retries failed
 ///                                   └──▶ asking holder 2 … ◀───────────┘          none left ──▶ failed
 ///                                        (the rest alone)
+/// Where the master names a relay for a holder, `RelayedRead` takes the place of asking and transferring.
 ///
 /// On the owner's loop only.
 package final class ReplicaFetcher {
     private let loop: EventLoop
     private let transfer: TransferActor
-    private let identity: Asker
-    private let tls: TLSContext?
+    private let peers: OwnerPeers
     private let logger: Logger
     private let driver: ReplicaDriver
-    /// Addresses of holders, as the master's directory has them now.
-    private let member: (OwnerID) -> MemberDescription?
-    private var clients: [String: RPCClient] = [:]
     /// Fetches that wait until processes have let go of idle pages.
     private var waiting: [(request: FetchRequest, timer: LoopTimer)] = []
     /// Asks the processes of this machine for the pages that they do not use.
     package var recallIdlePages: () -> Void = {}
+    /// What came through relays.
+    package private(set) var relayed = RelayedFetchCounters()
 
     /// How long a fetch waits for processes to unmap idle pages.
     private static let recallWait = Duration.milliseconds(500)
 
-    package init(
-        loop: EventLoop, transfer: TransferActor, identity: Asker, tls: TLSContext?, driver: ReplicaDriver, logger: Logger,
-        member: @escaping (OwnerID) -> MemberDescription?
-    ) {
+    package init(loop: EventLoop, transfer: TransferActor, peers: OwnerPeers, driver: ReplicaDriver, logger: Logger) {
         self.loop = loop
         self.transfer = transfer
-        self.identity = identity
-        self.tls = tls
+        self.peers = peers
         self.driver = driver
         self.logger = logger
-        self.member = member
     }
 
     package func start(_ request: FetchRequest) {
@@ -81,8 +73,6 @@ package final class ReplicaFetcher {
     package func close() {
         for one in waiting { one.timer.cancel() }
         waiting = []
-        for client in clients.values { client.close() }
-        clients = [:]
     }
 
     private struct Attempt {
@@ -97,84 +87,89 @@ package final class ReplicaFetcher {
 
     private func ask(_ attempt: Attempt) {
         var attempt = attempt
-        while let holder = attempt.holders.popFirst() {
-            guard let member = member(holder), let client = client(for: member.address) else { continue }
-            return askTicket(for: attempt.request, client) { [weak self] answer in
-                guard let self else { return }
-                if let answer { read(attempt, from: member, answer) } else { ask(attempt) }
-            }
+        guard let holder = attempt.holders.popFirst() else { return giveUp(attempt) }
+        if let relay = attempt.request.relays[holder] { return readThrough(relay, attempt, from: holder) }
+        askTicket(for: attempt.request, holder) { [weak self] grant in
+            guard let self else { return }
+            if let grant { read(attempt, from: holder, grant) } else { ask(attempt) }
         }
-        giveUp(attempt)
     }
 
     private typealias Grant = (ticket: Ticket, length: UInt64, flags: UInt32, rdma: String)
 
-    private func askTicket(
-        for request: FetchRequest, _ client: RPCClient, answer: @escaping (Grant?) -> Void
-    ) {
-        let stream = client.open(MethodPath.ownerTicket, deadline: Limits.ticketDeadline)
-        var received: TicketAnswer?
-        stream.onMessage = { bytes in received = try? TicketAnswer(decoding: bytes) }
-        stream.onEnd = { _ in
-            guard case .granted(let bytes, let length, let flags, let rdma) = received, let ticket = Ticket(bytes: bytes) else {
+    private func askTicket(for request: FetchRequest, _ holder: OwnerID, answer: @escaping (Grant?) -> Void) {
+        let ticket = TicketRequest(
+            key: request.key, version: request.version, asker: peers.identity.instance, generation: peers.identity.generation)
+        peers.askTicket(ticket, of: holder) { reply in
+            guard case .granted(let bytes, let length, let flags, let rdma) = reply, let ticket = Ticket(bytes: bytes) else {
                 return answer(nil)
             }
             answer((ticket, length, flags, rdma))
         }
-        let ticket = TicketRequest(
-            key: request.key, version: request.version, asker: identity.instance, generation: identity.generation)
-        stream.send(ticket.encoded())
-        stream.halfClose()
     }
 
-    private func read(_ attempt: Attempt, from member: MemberDescription, _ grant: Grant) {
-        guard grant.length == attempt.request.byteCount else { return ask(attempt) }
-        let peer = TransferPeer(member, rdma: grant.rdma)
+    private func read(_ attempt: Attempt, from holder: OwnerID, _ grant: Grant) {
+        guard grant.length == attempt.request.byteCount, let member = peers.member(holder) else { return ask(attempt) }
         var order = FluxonTransfer.FetchRequest(
-            peer: peer, ticket: grant.ticket, version: attempt.request.version, range: UInt64(attempt.verified)..<grant.length,
-            destination: attempt.destination.dropFirst(attempt.verified), deadline: loop.now.advanced(by: Limits.fetchDeadline))
+            peer: TransferPeer(member, rdma: grant.rdma), ticket: grant.ticket, version: attempt.request.version,
+            range: UInt64(attempt.verified)..<grant.length, destination: attempt.destination.dropFirst(attempt.verified),
+            deadline: loop.now.advanced(by: Limits.fetchDeadline))
         order.renew = { [weak self] _, answer in
-            guard let self, let client = client(for: member.address) else { return answer(nil) }
-            askTicket(for: attempt.request, client) { answer($0?.ticket) }
+            guard let self else { return answer(nil) }
+            askTicket(for: attempt.request, holder) { answer($0?.ticket) }
         }
         let carried = OnLoop((order, attempt, self))
         transfer.assumeIsolated { transfer in
             let (order, attempt, fetcher) = carried.value
-            _ = transfer.start(order) { result in fetcher.ended(attempt, grant.flags, result) }
+            _ = transfer.start(order) { result in fetcher.ended(attempt, holder, grant.flags, result) }
         }
     }
 
-    private func ended(_ attempt: Attempt, _ flags: UInt32, _ result: Result<Void, TransferError>) {
+    private func ended(_ attempt: Attempt, _ holder: OwnerID, _ flags: UInt32, _ result: Result<Void, TransferError>) {
         switch result {
         case .success:
-            driver.fetched(attempt.request, .arrived(extent: attempt.extent, flags: flags | ReplicaDriver.replicaFlag))
+            peers.transferSucceeded(holder)
+            arrived(attempt, flags)
         case .failure(let error):
             logger.notice("transfer failed", metadata: ["fluxon.error": "\(error)"])
+            peers.transferFailed(holder, error)
             var attempt = attempt
             attempt.verified += error.verified
             ask(attempt)
         }
     }
 
+    /// The master has seen that the holder cannot be reached from here, and who reaches both.
+    private func readThrough(_ relay: OwnerID, _ attempt: Attempt, from holder: OwnerID) {
+        let order = RelayedRead.Order(
+            request: attempt.request, holder: holder, relay: relay, range: UInt64(attempt.verified)..<attempt.request.byteCount,
+            destination: attempt.destination, deadline: loop.now.advanced(by: Limits.fetchDeadline))
+        let read = RelayedRead(order, loop: loop, peers: peers, transfer: transfer) { [weak self] verified, flags in
+            guard let self else { return }
+            relayed.bytes += UInt64(verified)
+            if let flags {
+                relayed.fetches += 1
+                return arrived(attempt, flags)
+            }
+            var attempt = attempt
+            attempt.verified += verified
+            ask(attempt)
+        }
+        read.start()
+    }
+
+    private func arrived(_ attempt: Attempt, _ flags: UInt32) {
+        driver.fetched(attempt.request, .arrived(extent: attempt.extent, flags: flags | ReplicaDriver.replicaFlag))
+    }
+
     private func giveUp(_ attempt: Attempt) {
         driver.release(attempt.extent)
         driver.fetched(attempt.request, .failed)
     }
-
-    private func client(for address: String) -> RPCClient? {
-        if let client = clients[address] { return client }
-        guard let target = try? SocketAddress(parsing: address) else { return nil }
-        let client = RPCClient(loop: loop, target: target, tls: tls)
-        clients[address] = client
-        return client
-    }
 }
 
-extension TransferPeer {
-    /// - Parameter rdma: Where its devices are read from, as it said with the ticket; empty: nowhere.
-    init(_ member: MemberDescription, rdma: String) {
-        self.init(
-            name: member.instanceKey,
-            addresses: [TCPTransport.name: member.bulkAddress, TransferActor.rdmaKind: rdma].filter { !$0.value.isEmpty })
-    }
+/// What came through relays since this owner's start; for `fluxon status`.
+package struct RelayedFetchCounters: Hashable, Sendable {
+    package var fetches: UInt64 = 0
+    package var bytes: UInt64 = 0
 }

@@ -32,6 +32,8 @@ package final class MasterLink {
     private var directory = PeerDirectory()
     /// An owner's process is over: nobody reads under its tickets any more.
     package var onPeerEnded: (Asker) -> Void = { _ in }
+    /// The owners or their addresses may be others than before.
+    package var onDirectory: () -> Void = {}
     /// What this owner cannot go on with; called once.
     package var onFatal: (FluxonError) -> Void = { _ in }
 
@@ -122,6 +124,7 @@ package final class MasterLink {
             logger.info("another owner's process is over", metadata: ["fluxon.instance": "\(asker.instance)"])
             onPeerEnded(asker)
         }
+        onDirectory()
     }
 
     private func received(_ bytes: [UInt8]) {

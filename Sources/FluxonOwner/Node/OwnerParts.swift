@@ -19,7 +19,9 @@ final class OwnerParts {
     private let peerServer: RPCServer
     private let localServer: RPCServer
     let link: MasterLink
+    private let peers: OwnerPeers
     private let fetcher: ReplicaFetcher
+    private let relay: RelayService
     private let network: NetworkService
     private var service: OwnerService?
     private var local: LocalService?
@@ -52,21 +54,24 @@ final class OwnerParts {
         let address = try peerServer.listen(.tcp(host: configuration.listen.host, port: configuration.listen.port), tls: tls?.server)
         localServer = RPCServer(loop: loop)
 
-        driver = ReplicaDriver(
-            loop: loop, pool: pool,
-            configuration: ReplicaConfiguration(
-                cluster: configuration.clusterName, instance: configuration.instanceKey, life: life,
-                fenced: opened.attested ? attestation.previous ?? Generation(0) : Generation(0), timing: ProtocolTiming()),
-            logger: logger)
+        var rules = ReplicaConfiguration(
+            cluster: configuration.clusterName, instance: configuration.instanceKey, life: life,
+            fenced: opened.attested ? attestation.previous ?? Generation(0) : Generation(0), timing: ProtocolTiming())
+        rules.isRelay = configuration.network.relayBytes > 0
+        rules.subCluster = configuration.subCluster ?? ""
+        driver = ReplicaDriver(loop: loop, pool: pool, configuration: rules, logger: logger)
         let member = Self.member(configuration, identity, address: address, bulkAddress: bulkAddress)
         let link = MasterLink(
             loop: loop, cluster: configuration.clusterName, member: member, tls: tls?.client, driver: driver, logger: logger)
         self.link = link
         network = NetworkService(loop: loop, instance: configuration.instanceKey, transfer: transfer, link: link, tls: tls?.client)
         try Self.openDevices(devices, transfer, pool, configuration.network, logger)
-        fetcher = ReplicaFetcher(
-            loop: loop, transfer: transfer, identity: identity, tls: tls?.client, driver: driver, logger: logger,
-            member: { [weak link] in link?.owners[$0] })
+        peers = OwnerPeers(
+            loop: loop, transfer: transfer, identity: identity, tls: tls?.client, logger: logger,
+            directory: { [weak link] in link?.owners ?? [:] })
+        fetcher = ReplicaFetcher(loop: loop, transfer: transfer, peers: peers, driver: driver, logger: logger)
+        relay = RelayService(
+            loop: loop, driver: driver, peers: peers, transfer: transfer, limitBytes: configuration.network.relayBytes)
         logger.info(
             "owner listens",
             metadata: [
@@ -134,8 +139,10 @@ final class OwnerParts {
             }
         }
         link.onFatal = onFatal
+        peers.onChange = { [weak driver] in driver?.reachabilityChanged(unreachable: $0) }
+        link.onDirectory = { [weak peers] in peers?.directoryChanged() }
         link.onPeerEnded = { [transfer] asker in transfer.assumeIsolated { $0.sessionEnded(of: asker) } }
-        let service = OwnerService(driver: driver, link: link, transfer: transfer) { [weak self] in
+        let service = OwnerService(driver: driver, link: link, transfer: transfer, relay: relay) { [weak self] in
             self.map { [$0.status, $0.networkStatus] } ?? []
         }
         service.registerControl(on: peerServer)
@@ -172,6 +179,8 @@ final class OwnerParts {
         network.close()
         link.close()
         fetcher.close()
+        relay.close()
+        peers.close()
         peerServer.close()
         localServer.close()
         transfer.assumeIsolated { $0.close() }
@@ -208,7 +217,7 @@ final class OwnerParts {
     private var status: StatusAnswer.Section {
         let statistics = driver.pool.statistics
         let counters = driver.counters
-        let isValid = driver.table.isValid(now: loop.now)
+        let isValid = driver.isValid
         return StatusAnswer.Section(
             title: "owner \(configuration.instanceKey)",
             figures: [
@@ -221,6 +230,15 @@ final class OwnerParts {
                 .init("tickets", "\(transfer.assumeIsolated { $0.ticketCount })"),
                 .init("commits", "\(counters.commits)"), .init("misses", "\(counters.reads)"), .init("fetches", "\(counters.fetches)"),
                 .init("fetches_failed", "\(counters.fetchesFailed)"), .init("evictions", "\(counters.evictions)"),
-            ])
+            ] + relayFigures)
+    }
+
+    private var relayFigures: [StatusAnswer.Figure] {
+        [
+            .init("unreachable", peers.unreachableNames.joined(separator: ", ")),
+            .init("relayed_fetches", "\(fetcher.relayed.fetches)"), .init("relayed_fetch_bytes", "\(fetcher.relayed.bytes)"),
+            .init("relayed_pieces", "\(relay.counters.pieces)"), .init("relayed_bytes", "\(relay.counters.bytes)"),
+            .init("relay_waiting", "\(relay.waitingCount)"), .init("relay_held_bytes", "\(relay.heldBytes)"),
+        ]
     }
 }

@@ -9,9 +9,14 @@ package final class OwnerService {
     private let driver: ReplicaDriver
     private let link: MasterLink
     private let transfer: TransferActor
+    private let relay: RelayService
     private let statusSections: () -> [StatusAnswer.Section]
 
-    package init(driver: ReplicaDriver, link: MasterLink, transfer: TransferActor, statusSections: @escaping () -> [StatusAnswer.Section]) {
+    package init(
+        driver: ReplicaDriver, link: MasterLink, transfer: TransferActor, relay: RelayService,
+        statusSections: @escaping () -> [StatusAnswer.Section]
+    ) {
+        self.relay = relay
         self.driver = driver
         self.link = link
         self.transfer = transfer
@@ -45,31 +50,35 @@ package final class OwnerService {
 
     /// On the owner's address alone.
     package func registerPeers(on server: RPCServer) {
-        server.unaryNow(MethodPath.ownerTicket) { [weak self] bytes, _ throws(RPCError) in
-            guard let self else { throw RPCError(.unavailable, "this owner is stopping") }
-            return try ticket(bytes)
+        server.unaryLater(MethodPath.ownerTicket) { [weak self] bytes, stream in
+            guard let self else { return stream.finish(RPCStatus(.unavailable, "this owner is stopping")) }
+            do throws(RPCError) { try ticket(bytes, stream) } catch { stream.finish(error.status) }
         }
     }
 
     // MARK: Tickets
 
-    private func ticket(_ bytes: [UInt8]) throws(RPCError) -> [UInt8] {
+    private func ticket(_ bytes: [UInt8], _ stream: RPCStream) throws(RPCError) {
         let request: TicketRequest
         do { request = try TicketRequest(decoding: bytes) } catch {
             throw RPCError(.invalidArgument, "the request for a ticket makes no sense: \(error)")
         }
+        if let relayed = request.relayed { return relay.serve(request, relayed, stream) }
+        let answer: TicketAnswer
         switch driver.source(request.key, request.version) {
-        case .gone: return TicketAnswer.gone.encoded()
-        case .notYet: return TicketAnswer.notYet.encoded()
-        case .copy(let copy): return try issue(copy, request)
+        case .gone: answer = .gone
+        case .notYet: answer = .notYet
+        case .copy(let copy): answer = try issue(copy, request)
         }
+        stream.send(answer.encoded())
+        stream.finish(.ok)
     }
 
     /// The copy's reference is the ticket's until nobody can read under it any more (M6).
-    private func issue(_ copy: StoredCopy<Extent>, _ request: TicketRequest) throws(RPCError) -> [UInt8] {
+    private func issue(_ copy: StoredCopy<Extent>, _ request: TicketRequest) throws(RPCError) -> TicketAnswer {
         guard let bytes = driver.pool.bytes(of: copy.extent), let byteCount = Int(exactly: copy.byteCount), byteCount <= bytes.count else {
             driver.release(copy.extent)
-            return TicketAnswer.gone.encoded()
+            return .gone
         }
         let source = SourceBytes(UnsafeRawBufferPointer(rebasing: bytes.prefix(byteCount)))
         let asker = Asker(instance: request.asker, generation: request.generation)
@@ -83,7 +92,7 @@ package final class OwnerService {
                 )
             }
             let flags = copy.flags & ~ReplicaDriver.replicaFlag
-            return TicketAnswer.granted(ticket: ticket.bytes, length: copy.byteCount, flags: flags, rdma: rdma).encoded()
+            return .granted(ticket: ticket.bytes, length: copy.byteCount, flags: flags, rdma: rdma)
         } catch {
             driver.release(copy.extent)
             throw RPCError(.resourceExhausted, "no ticket for \(request.asker): \(error)")

@@ -40,6 +40,11 @@ package final class ReplicaDriver {
         table = ReplicaTable(store: PoolCopyStore(pool), configuration: configuration)
     }
 
+    /// The number under which the master knows this owner; 0 before its first welcome.
+    package var owner: OwnerID { table.owner }
+    /// L4: this owner may answer by itself now.
+    package var isValid: Bool { table.isValid(now: loop.now) }
+
     // MARK: The link
 
     package func connected() {
@@ -57,6 +62,12 @@ package final class ReplicaDriver {
         let generation = table.generation
         table.received(frame, now: loop.now)
         if table.generation != generation { onWelcome(table.generation) }
+        scheduleTurnEnd()
+    }
+
+    /// The owners that this one cannot connect to now, ascending: before what is looked up next, the master hears of them.
+    package func reachabilityChanged(unreachable: [OwnerID]) {
+        table.reachabilityChanged(unreachable: unreachable)
         scheduleTurnEnd()
     }
 

@@ -35,13 +35,18 @@ package struct FetchRequest: Hashable, Sendable {
     package let byteCount: UInt64
     /// Candidates, best first; never empty.
     package let holders: [OwnerID]
+    /// By holder: the owner through which to read from it.
+    package let relays: [OwnerID: OwnerID]
 
-    package init(fetch: FetchID, key: Key, version: Version, byteCount: UInt64, holders: [OwnerID]) {
+    package init(
+        fetch: FetchID, key: Key, version: Version, byteCount: UInt64, holders: [OwnerID], relays: [OwnerID: OwnerID] = [:]
+    ) {
         self.fetch = fetch
         self.key = key
         self.version = version
         self.byteCount = byteCount
         self.holders = holders
+        self.relays = relays
     }
 }
 

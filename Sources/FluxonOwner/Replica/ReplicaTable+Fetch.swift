@@ -110,7 +110,9 @@ extension ReplicaTable {
 
     private mutating func startFetch(_ id: FetchID, _ key: Key, _ copy: FoundCopy) {
         effects.append(
-            .startFetch(FetchRequest(fetch: id, key: key, version: copy.version, byteCount: copy.byteCount, holders: copy.holders)))
+            .startFetch(
+                FetchRequest(
+                    fetch: id, key: key, version: copy.version, byteCount: copy.byteCount, holders: copy.holders, relays: copy.relays)))
     }
 
     private func hasWaiters(_ fetch: ReplicaFetch) -> Bool {

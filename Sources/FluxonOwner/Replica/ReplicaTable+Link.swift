@@ -9,6 +9,9 @@ extension ReplicaTable {
         hello.generation = generation
         hello.fenced = configuration.fenced
         hello.term = term
+        hello.readsThroughRelays = true
+        hello.isRelay = configuration.isRelay
+        hello.subCluster = configuration.subCluster
         if let session {
             hello.session = session.number
             hello.received = link.received
@@ -44,6 +47,18 @@ extension ReplicaTable {
         if case .grant(let grant) = frame.control { granted(grant, now: now) }
     }
 
+    /// Which other owners this one cannot connect to now, all of them, ascending. The master hears it before any lookup that follows.
+    package mutating func reachabilityChanged(unreachable owners: [OwnerID]) {
+        unreachable = owners
+        tellReachability()
+    }
+
+    /// A master that does not know the message would end the session over it.
+    private mutating func tellReachability() {
+        guard session?.choosesRelays == true else { return }
+        send(.unreachable(unreachable))
+    }
+
     private mutating func receive(_ message: MasterMessage, now: BootInstant) {
         switch message {
         case .done(let operation, let outcome, let publishes, let isExposed):
@@ -66,10 +81,11 @@ extension ReplicaTable {
             term = frame.term
             owner = welcome.owner
             generation = welcome.generation
-            session = ReplicaSession(number: frame.session)
+            session = ReplicaSession(number: frame.session, choosesRelays: welcome.choosesRelays)
             link = LinkEndpoint(limit: configuration.backlogLimit)
             linkState = .open
             beginReport(keepsNothing: welcome.keepsNothing, now: now)
+            if !unreachable.isEmpty { tellReachability() }
         }
         nextHeartbeat = now
         return true

@@ -34,6 +34,8 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
     var isHeartbeatDue = false
     /// Invalidations up to this number are applied and not confirmed yet.
     var unconfirmed: UInt64?
+    /// Owners that this one cannot connect to; each session begins with them.
+    var unreachable: [OwnerID] = []
 
     // Validity.
     /// D (L2): this owner answers by itself while now < deadline.
@@ -154,6 +156,9 @@ package struct ReplicaConfiguration: Sendable {
     /// The generation that was found in the old pool file and fenced (R1); 0: none.
     package var fenced: Generation
     package var timing: ProtocolTiming
+    /// This owner carries values between others (`network.relay_bytes` is not 0).
+    package var isRelay = false
+    package var subCluster = ""
     package var backlogLimit = Limits.linkBacklogMessages
     package var reportPageEntries = Limits.reportPageEntries
     package var reportWindowPages = Limits.reportWindowPages
@@ -170,6 +175,8 @@ package struct ReplicaConfiguration: Sendable {
 
 struct ReplicaSession: Hashable, Sendable {
     let number: UInt64
+    /// The master wants to hear whom this owner cannot reach.
+    let choosesRelays: Bool
 }
 
 enum LinkState: Hashable, Sendable {

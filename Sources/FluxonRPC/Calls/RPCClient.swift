@@ -16,6 +16,7 @@ package final class RPCClient: @unchecked Sendable {
     package let target: SocketAddress
     let limits: RPCLimits
     let keepalive: RPCKeepalive?
+    private let connectTimeout: Duration
     private let tls: TLSContext?
     private let tlsHost: String
     private let targetName: String
@@ -37,6 +38,8 @@ package final class RPCClient: @unchecked Sendable {
     private var draining: [ObjectIdentifier: RPCConnection] = [:]
     private let buffer = ReadBuffer()
 
+    /// On the loop: the last attempt to connect failed, for whatever reason, and none has succeeded since.
+    package private(set) var couldNotConnect = false
     /// On the loop: the connection was lost or given up, with the reason.
     package var onDisconnect: ((RPCError) -> Void)?
     /// On the loop: the server has answered on a new connection.
@@ -45,11 +48,14 @@ package final class RPCClient: @unchecked Sendable {
     /// The deadline of calls that name none.
     package static let defaultDeadline = Duration.seconds(30)
 
-    /// - Parameter tlsHost: what the server's certificate must be for; nil: the target's host.
+    /// - Parameters:
+    ///   - connectTimeout: Time for an attempt to connect to one address.
+    ///   - tlsHost: What the server's certificate must be for; nil: the target's host.
     package init(
         loop: EventLoop, target: SocketAddress, limits: RPCLimits = RPCLimits(), keepalive: RPCKeepalive? = RPCKeepalive(),
-        tls: TLSContext? = nil, tlsHost: String? = nil
+        connectTimeout: Duration = .seconds(5), tls: TLSContext? = nil, tlsHost: String? = nil
     ) {
+        self.connectTimeout = connectTimeout
         self.tls = tls
         self.tlsHost = tlsHost ?? target.host
         targetName = "\(target)"
@@ -168,19 +174,22 @@ package final class RPCClient: @unchecked Sendable {
     // MARK: The connection
 
     private func connect() {
-        let attempt = ConnectionAttempt(loop: loop, target: target)
+        let attempt = ConnectionAttempt(loop: loop, target: target, timeLimit: connectTimeout)
         state = .connecting(attempt)
         attempt.start { [weak self] result in
             guard let self else { return }
             switch result {
             case .success(let number): connected(Descriptor(owning: number))
-            case .failure(let error): failed(RPCError(.unavailable, "\(target) cannot be reached", cause: error))
+            case .failure(let error):
+                couldNotConnect = true
+                failed(RPCError(.unavailable, "\(target) cannot be reached", cause: error))
             }
         }
     }
 
     private func connected(_ descriptor: consuming Descriptor) {
         if case .closed = state { return }
+        couldNotConnect = false
         let isLocal = if case .unix = target { true } else { false }
         let connection: RPCConnection
         do throws(SystemError) {

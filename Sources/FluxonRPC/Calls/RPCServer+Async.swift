@@ -29,6 +29,10 @@ extension RPCServer {
         }
     }
 
+    /// One message in, one out, answered on the loop at once or later: by `send` and `finish` on the stream, whose `onEnd` tells when the
+    /// caller no longer waits.
+    package func unaryLater(_ path: String, _ body: @escaping ([UInt8], RPCStream) -> Void) { collect(path, body) }
+
     /// Messages both ways as the handler likes: server, client and bidirectional streaming. The call ends `ok` when `body` returns.
     package func streaming(_ path: String, _ body: @escaping @Sendable (RPCCall) async throws -> Void) {
         let loop = loop

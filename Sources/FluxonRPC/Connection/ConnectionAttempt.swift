@@ -14,12 +14,13 @@ final class ConnectionAttempt: @unchecked Sendable {
     private var lastError: SystemError?
     private var onEnd: ((Result<CInt, SystemError>) -> Void)?
 
-    /// Time for one address.
-    private static let timeLimit = Duration.seconds(5)
+    private let timeLimit: Duration
 
-    init(loop: EventLoop, target: SocketAddress) {
+    /// - Parameter timeLimit: For one address.
+    init(loop: EventLoop, target: SocketAddress, timeLimit: Duration) {
         self.loop = loop
         self.target = target
+        self.timeLimit = timeLimit
     }
 
     /// `onEnd` comes once, on the loop, never within this call, with an open descriptor that the caller owns.
@@ -54,8 +55,8 @@ final class ConnectionAttempt: @unchecked Sendable {
             descriptor = Descriptor(owning: number)
             guard isInProgress else { return succeed() }
             registration = try loop.register(number, .writable) { [weak self] _ in self?.decide() }
-            timer = loop.schedule(after: Self.timeLimit) { [weak self] in
-                self?.fail(SystemError("connect to \(candidate)", errno: ETIMEDOUT, advice: "it did not answer within \(Self.timeLimit)"))
+            timer = loop.schedule(after: timeLimit) { [weak self, timeLimit] in
+                self?.fail(SystemError("connect to \(candidate)", errno: ETIMEDOUT, advice: "it did not answer within \(timeLimit)"))
             }
         } catch {
             fail(error)

@@ -69,6 +69,9 @@ final class TCPConnection {
         state = .ready
         stream = BulkStream(number, tls: transport.tls?.makeSession(host: host, peer: peer.address, protocol: .bulk))
         lastProgress = transport.loop.now
+        // It is another patience from here on.
+        watch?.cancel()
+        watchProgress()
         flush()
     }
 
@@ -198,7 +201,7 @@ final class TCPConnection {
     /// One timer for a connection attempt, a stalled read and an idle connection, looked at only when it fires.
     private func watchProgress() {
         let limits = transport.limits
-        let patience = state == .ready && read == nil ? limits.idleConnection : limits.stall
+        let patience = state == .connecting ? limits.connect : read == nil ? limits.idleConnection : limits.stall
         // A slow path may have brought bytes, only too few to wake for.
         if state == .ready, read != nil, transport.loop.now.since(lastProgress) >= patience { receive() }
         guard state != .closed else { return }

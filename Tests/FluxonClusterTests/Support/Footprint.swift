@@ -44,7 +44,7 @@ struct Footprint {
         }
     }
 
-    private static func status(_ socket: String, in folder: String) throws -> [String: [String: Any]] {
+    static func status(_ socket: String, in folder: String) throws -> [String: [String: Any]] {
         let path = "\(folder)/status.json"
         unlink(path)
         let output = Descriptor(owning: open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))

@@ -160,6 +160,19 @@ import Testing
         }
     }
 
+    @Test("what an owner lends to relaying is a size of at least one piece, or nothing")
+    func relayBytes() throws {
+        func owner(_ value: String) throws(ConfigurationError) -> OwnerConfiguration {
+            try OwnerConfiguration(yaml: Self.owner + "\nnetwork: {relay_bytes: \(value)}\n", file: "f")
+        }
+        #expect(try OwnerConfiguration(yaml: Self.owner + "\n", file: "f").network.relayBytes == 64 << 20)
+        #expect(try owner("8MiB").network.relayBytes == 8 << 20 && owner("0").network.relayBytes == 0)
+        for value in ["1MiB", "much"] {
+            let found = problems { () throws(ConfigurationError) in _ = try owner(value) }
+            #expect(found.contains { $0.contains("0 for no relay, else at least 4 MiB") }, "\(found)")
+        }
+    }
+
     @Test("an owner's devices: every one by default, those that are named otherwise, none with RDMA off")
     func devices() throws {
         func network(_ lines: String) throws -> NetworkConfiguration {

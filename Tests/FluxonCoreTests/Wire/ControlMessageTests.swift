@@ -37,10 +37,25 @@ import Testing
     @Test(
         "a ticket's answer is read as it was written",
         arguments: [
-            TicketAnswer.gone, .notYet, .granted(ticket: Array(0..<16), length: 1 << 40, flags: 7, rdma: "10.0.0.1:7001 10.1.0.1:7001"),
+            TicketAnswer.gone, .notYet, .busy, .unreachable,
+            .granted(ticket: Array(0..<16), length: 1 << 40, flags: 7, rdma: "10.0.0.1:7001 10.1.0.1:7001"),
         ])
     func ticket(answer: TicketAnswer) throws {
         #expect(try TicketAnswer(decoding: answer.encoded()) == answer)
+    }
+
+    @Test("a request for a ticket is read as it was written, for a relay and for a holder; a range that ends before it begins is refused")
+    func ticketRequest() throws {
+        var request = TicketRequest(
+            key: try Key("k"), version: Version(term: 3, sequence: 9), asker: InstanceKey("a"), generation: Generation(.max))
+        #expect(try TicketRequest(decoding: request.encoded()) == request)
+        request.relayed = RelayedRange(holder: OwnerID(7), range: 4 << 20..<8 << 20)
+        #expect(try TicketRequest(decoding: request.encoded()) == request)
+        var damaged = request.encoded()
+        var writer = ProtobufWriter()
+        writer.unsigned(1 as UInt64, field: 22)
+        damaged += writer.bytes
+        #expect(throws: ProtobufError.invalidField(22)) { try TicketRequest(decoding: damaged) }
     }
 
     @Test("a message cut anywhere is an error or another message, never a trap")

@@ -49,11 +49,15 @@ struct ScriptedCluster {
 
     /// A connection and a new session, without its report.
     @discardableResult
-    mutating func connect(_ number: UInt32, life: UInt64? = nil, fenced: UInt64 = 0) -> [UInt32: [MasterMessage]] {
+    mutating func connect(
+        _ number: UInt32, life: UInt64? = nil, fenced: UInt64 = 0, offersRelay: Bool = false
+    ) -> [UInt32: [MasterMessage]] {
         connectionCount += 1
         owners[number] = Owner(connection: ConnectionID(connectionCount))
         var hello = LinkHello(cluster: "c", instance: Self.instance(number), life: life ?? UInt64(number))
         hello.fenced = Generation(fenced)
+        hello.isRelay = offersRelay
+        hello.readsThroughRelays = offersRelay
         let frame = OwnerFrame(term: 0, session: 0, control: .hello(hello))
         table.received(frame, on: ConnectionID(connectionCount), now: now)
         return flush()
@@ -85,8 +89,8 @@ struct ScriptedCluster {
     }
 
     /// Joins with nothing.
-    mutating func join(_ number: UInt32) {
-        connect(number)
+    mutating func join(_ number: UInt32, offersRelay: Bool = false) {
+        connect(number, offersRelay: offersRelay)
         _ = answerWrites()
         _ = report(number)
     }

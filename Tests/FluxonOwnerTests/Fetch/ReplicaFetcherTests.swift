@@ -52,6 +52,7 @@ private final class FetchStage: @unchecked Sendable {
     private let transfer: TransferActor
     private let driver: ReplicaDriver
     private var fetcher: ReplicaFetcher?
+    private var peers: OwnerPeers?
     private var servers: [RPCServer] = []
     private var holders: [ScriptedHolder] = []
 
@@ -66,11 +67,12 @@ private final class FetchStage: @unchecked Sendable {
         let pool = try Pool(PoolStorage.anonymous(capacityBytes: 16 << 20), epoch: 1)
         driver = ReplicaDriver(
             loop: loop, pool: pool, configuration: ReplicaConfiguration(cluster: "c", instance: identity.instance, life: 1), logger: logger)
-        fetcher = ReplicaFetcher(loop: loop, transfer: transfer, identity: identity, tls: nil, driver: driver, logger: logger) {
-            [weak self] owner in
-            guard let self, holders.indices.contains(Int(owner.number) - 1) else { return nil }
-            return holders[Int(owner.number) - 1].member
+        let peers = OwnerPeers(loop: loop, transfer: transfer, identity: identity, tls: nil, logger: logger) { [weak self] in
+            let members = self?.holders.map(\.member) ?? []
+            return Dictionary(uniqueKeysWithValues: members.enumerated().map { (OwnerID(UInt32($0.offset + 1)), $0.element) })
         }
+        self.peers = peers
+        fetcher = ReplicaFetcher(loop: loop, transfer: transfer, peers: peers, driver: driver, logger: logger)
     }
 
     func holder(tickets: Int, bytes: Int?) async throws -> ScriptedHolder {
@@ -106,6 +108,7 @@ private final class FetchStage: @unchecked Sendable {
     func stop() async {
         try? await loop.perform { [self] in
             fetcher?.close()
+            peers?.close()
             transfer.assumeIsolated { $0.close() }
             for server in servers { server.close() }
         }

@@ -5,12 +5,15 @@ package struct TicketRequest: Hashable, Sendable {
     package var asker: InstanceKey
     /// The asker's life: a ticket is for this one alone.
     package var generation: Generation
+    /// Not for a copy of the asked owner: for bytes that it is to read from another one first.
+    package var relayed: RelayedRange?
 
-    package init(key: Key, version: Version, asker: InstanceKey, generation: Generation) {
+    package init(key: Key, version: Version, asker: InstanceKey, generation: Generation, relayed: RelayedRange? = nil) {
         self.key = key
         self.version = version
         self.asker = asker
         self.generation = generation
+        self.relayed = relayed
     }
 
     package func encoded() -> [UInt8] {
@@ -20,6 +23,11 @@ package struct TicketRequest: Hashable, Sendable {
         writer.unsigned(version.sequence, field: 3)
         writer.string(asker.name, field: 4)
         writer.unsigned(generation.number, field: 5)
+        if let relayed {
+            writer.unsigned(relayed.holder.number, field: 20)
+            writer.unsigned(relayed.range.lowerBound, field: 21)
+            writer.unsigned(relayed.range.upperBound, field: 22)
+        }
         return writer.bytes
     }
 
@@ -30,6 +38,9 @@ package struct TicketRequest: Hashable, Sendable {
         var sequence: UInt64 = 0
         var asker = ""
         var generation: UInt64 = 0
+        var holder: UInt32 = 0
+        var lower: UInt64 = 0
+        var upper: UInt64 = 0
         while let field = try reader.next() {
             switch field {
             case 1: key = try? Key(try reader.bytes(limit: Limits.keyBytes))
@@ -37,12 +48,30 @@ package struct TicketRequest: Hashable, Sendable {
             case 3: sequence = try reader.unsigned()
             case 4: asker = try reader.string(limit: Limits.nameBytes)
             case 5: generation = try reader.unsigned()
+            case 20: holder = try reader.unsigned32()
+            case 21: lower = try reader.unsigned()
+            case 22: upper = try reader.unsigned()
             default: try reader.skip()
             }
         }
         guard let key else { throw .invalidField(1) }
         self.init(
             key: key, version: Version(term: term, sequence: sequence), asker: InstanceKey(asker), generation: Generation(generation))
+        guard holder != 0 else { return }
+        guard lower <= upper else { throw .invalidField(22) }
+        relayed = RelayedRange(holder: OwnerID(holder), range: lower..<upper)
+    }
+}
+
+/// Bytes of a value that the asked owner is to read from `holder` and to hand on, for the asker cannot reach the holder.
+package struct RelayedRange: Hashable, Sendable {
+    package var holder: OwnerID
+    /// Bytes of the value, at most `Limits.relayPieceBytes`.
+    package var range: Range<UInt64>
+
+    package init(holder: OwnerID, range: Range<UInt64>) {
+        self.holder = holder
+        self.range = range
     }
 }
 
@@ -55,6 +84,10 @@ package enum TicketAnswer: Hashable, Sendable {
     case gone
     /// This version is on its way here; ask again, or somebody else.
     case notYet
+    /// To a relayed request alone: the relay's memory for others stayed full, or its line too long, until the request's time was up.
+    case busy
+    /// To a relayed request alone: the relay cannot reach the holder either.
+    case unreachable
 
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter()
@@ -67,6 +100,8 @@ package enum TicketAnswer: Hashable, Sendable {
             writer.string(rdma, field: 5)
         case .gone: writer.unsigned(2 as UInt64, field: 1)
         case .notYet: writer.unsigned(3 as UInt64, field: 1)
+        case .busy: writer.unsigned(20 as UInt64, field: 1)
+        case .unreachable: writer.unsigned(21 as UInt64, field: 1)
         }
         return writer.bytes
     }
@@ -94,6 +129,8 @@ package enum TicketAnswer: Hashable, Sendable {
             self = .granted(ticket: ticket, length: length, flags: flags, rdma: rdma)
         case 2: self = .gone
         case 3: self = .notYet
+        case 20: self = .busy
+        case 21: self = .unreachable
         default: throw .invalidField(1)
         }
     }

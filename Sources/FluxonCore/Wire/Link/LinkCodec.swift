@@ -103,6 +103,15 @@ extension ProtobufReader {
 }
 
 extension ProtobufReader {
+    static func owners(_ numbers: [UInt64]) throws(ProtobufError) -> [OwnerID] {
+        var owners: [OwnerID] = []
+        for number in numbers {
+            guard let number = UInt32(exactly: number) else { throw .varintOverflow }
+            owners.append(OwnerID(number))
+        }
+        return owners
+    }
+
     /// A nested message of a version (field 1) and a key (field 2), both required.
     mutating func keyAndVersion() throws(ProtobufError) -> (key: Key, version: Version) {
         var nested = try message()

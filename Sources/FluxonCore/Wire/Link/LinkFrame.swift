@@ -48,6 +48,12 @@ package struct LinkHello: Hashable, Sendable {
     package var term: UInt64 = 0
     /// Last number processed in that session.
     package var received: UInt64 = 0
+    /// It reads through another owner where an answer says so.
+    package var readsThroughRelays = false
+    /// It lends itself to others as such an owner.
+    package var isRelay = false
+    /// Relays of the asker's or the holder's own group are preferred; empty: none.
+    package var subCluster = ""
 
     package init(cluster: String, instance: InstanceKey, life: UInt64) {
         self.cluster = cluster
@@ -66,6 +72,8 @@ package struct LinkWelcome: Hashable, Sendable {
     package var received: UInt64
     /// The owner is not believed (R6, or declared lost): it retires everything before it reports; its pending operations end unknown.
     package var keepsNothing: Bool
+    /// This master wants to hear which owners cannot be reached (`OwnerMessage.unreachable`).
+    package var choosesRelays = false
 
     package init(owner: OwnerID, generation: Generation, isResumed: Bool, received: UInt64, keepsNothing: Bool) {
         self.owner = owner

@@ -54,6 +54,7 @@ extension ProtobufWriter {
             writer.boolean(welcome.isResumed, field: 3)
             writer.unsigned(welcome.received, field: 4)
             writer.boolean(welcome.keepsNothing, field: 5)
+            writer.boolean(welcome.choosesRelays, field: 20)
         }
     }
 
@@ -107,6 +108,8 @@ extension ProtobufWriter {
             boolean(true, field: 4)
             boolean(copy.isRegistered, field: 5)
             packed(copy.holders.map { UInt64($0.number) }, field: 6)
+            guard !copy.relays.isEmpty else { break }
+            packed(copy.holders.map { UInt64(copy.relays[$0]?.number ?? 0) }, field: 20)
         }
     }
 }
@@ -122,6 +125,7 @@ extension ProtobufReader {
             case 3: welcome.isResumed = try nested.boolean()
             case 4: welcome.received = try nested.unsigned()
             case 5: welcome.keepsNothing = try nested.boolean()
+            case 20: welcome.choosesRelays = try nested.boolean()
             default: try nested.skip()
             }
         }
@@ -247,6 +251,7 @@ extension ProtobufReader {
         var isCopy = false
         var isRegistered = false
         var holders: [UInt64] = []
+        var relays: [UInt64] = []
         while let field = try nested.next() {
             switch field {
             case 1: lookup = try nested.unsigned()
@@ -255,17 +260,16 @@ extension ProtobufReader {
             case 4: isCopy = try nested.boolean()
             case 5: isRegistered = try nested.boolean()
             case 6: try nested.appendPacked(to: &holders, limit: Limits.answeredHolders)
+            case 20: try nested.appendPacked(to: &relays, limit: Limits.answeredHolders)
             default: try nested.skip()
             }
         }
         guard let version else { return LookupAnswer(lookup: lookup, content: .absent) }
         guard isCopy else { return LookupAnswer(lookup: lookup, content: .metadata(version, byteCount: byteCount)) }
-        var owners: [OwnerID] = []
-        for holder in holders {
-            guard let number = UInt32(exactly: holder) else { throw .varintOverflow }
-            owners.append(OwnerID(number))
-        }
-        let copy = FoundCopy(version: version, byteCount: byteCount, holders: owners, isRegistered: isRegistered)
+        let owners = try Self.owners(holders)
+        var relayOf: [OwnerID: OwnerID] = [:]
+        for (holder, relay) in zip(owners, try Self.owners(relays)) where relay.number != 0 { relayOf[holder] = relay }
+        let copy = FoundCopy(version: version, byteCount: byteCount, holders: owners, isRegistered: isRegistered, relays: relayOf)
         return LookupAnswer(lookup: lookup, content: .copy(copy))
     }
 }

@@ -48,11 +48,14 @@ package struct FoundCopy: Hashable, Sendable {
     package let holders: [OwnerID]
     /// False (M3, `cacheable: no`): nothing was registered; for one use, never to be published.
     package let isRegistered: Bool
+    /// By holder: the owner through which the asker reads from it, for it cannot connect to the holder itself. None for the others.
+    package let relays: [OwnerID: OwnerID]
 
-    package init(version: Version, byteCount: UInt64, holders: [OwnerID], isRegistered: Bool) {
+    package init(version: Version, byteCount: UInt64, holders: [OwnerID], isRegistered: Bool, relays: [OwnerID: OwnerID] = [:]) {
         self.version = version
         self.byteCount = byteCount
         self.holders = holders
         self.isRegistered = isRegistered
+        self.relays = relays
     }
 }

@@ -46,6 +46,9 @@ extension ProtobufWriter {
             writer.unsigned(hello.session, field: 6)
             writer.unsigned(hello.term, field: 7)
             writer.unsigned(hello.received, field: 8)
+            writer.boolean(hello.readsThroughRelays, field: 20)
+            writer.boolean(hello.isRelay, field: 21)
+            writer.string(hello.subCluster, field: 22)
         }
     }
 
@@ -71,6 +74,8 @@ extension ProtobufWriter {
                 for commit in page.pending { writer.commit(commit, field: 2) }
                 writer.boolean(page.isLast, field: 3)
             }
+        case .unreachable(let owners):
+            self.message(field: 20) { $0.packed(owners.map { UInt64($0.number) }, field: 1) }
         }
     }
 
@@ -108,6 +113,9 @@ extension ProtobufReader {
             case 6: hello.session = try nested.unsigned()
             case 7: hello.term = try nested.unsigned()
             case 8: hello.received = try nested.unsigned()
+            case 20: hello.readsThroughRelays = try nested.boolean()
+            case 21: hello.isRelay = try nested.boolean()
+            case 22: hello.subCluster = try nested.string(limit: Limits.nameBytes)
             default: try nested.skip()
             }
         }
@@ -126,6 +134,7 @@ extension ProtobufReader {
             case 4: message = .lookup(try nested.lookup())
             case 5: message = try nested.drop()
             case 6: message = .report(try nested.reportPage())
+            case 20: message = try nested.unreachable()
             default: try nested.skip()
             }
         }
@@ -154,6 +163,18 @@ extension ProtobufReader {
     private mutating func drop() throws(ProtobufError) -> OwnerMessage {
         let (key, version) = try keyAndVersion()
         return .drop(key, version)
+    }
+
+    private mutating func unreachable() throws(ProtobufError) -> OwnerMessage {
+        var nested = try message()
+        var numbers: [UInt64] = []
+        while let field = try nested.next() {
+            switch field {
+            case 1: try nested.appendPacked(to: &numbers, limit: Limits.members)
+            default: try nested.skip()
+            }
+        }
+        return .unreachable(try Self.owners(numbers))
     }
 
     private mutating func reportPage() throws(ProtobufError) -> ReportPage {

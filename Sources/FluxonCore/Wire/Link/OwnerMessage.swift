@@ -9,6 +9,8 @@ package enum OwnerMessage: Hashable, Sendable {
     /// This owner no longer has anything of (key, version).
     case drop(Key, Version)
     case report(ReportPage)
+    /// The owners that this one cannot connect to now, all of them, ascending. Only to a master whose welcome said that it listens.
+    case unreachable([OwnerID])
 }
 
 /// "Where is this key?" The answer names `lookup` again.

@@ -14,6 +14,9 @@ import Testing
         hello.session = 5
         hello.term = 7
         hello.received = 300
+        hello.readsThroughRelays = true
+        hello.isRelay = true
+        hello.subCluster = "rack-7"
         let conditions: [CommitCondition] = [.none, .absent, .present, .version(version)]
         var messages: [OwnerMessage] = try conditions.enumerated().map { number, condition in
             let kind = number == 0 ? CommitKind.remove : .put
@@ -21,6 +24,7 @@ import Testing
                 LinkCommit(operation: UInt64(number + 1), key: try key("k"), kind: kind, byteCount: 1 << 33, condition: condition))
         }
         messages += [
+            .unreachable([]), .unreachable([OwnerID(3), OwnerID(4_000)]),
             .taken(operation: 12), .confirm(upTo: 4), .drop(try key("d"), version),
             .lookup(LinkLookup(lookup: 1, key: try key("l"), wants: .copy)),
             .lookup(LinkLookup(lookup: 2, key: try key("l"), wants: .metadata)),
@@ -40,9 +44,13 @@ import Testing
     }
 
     private static func masterFrames() throws -> [MasterFrame] {
-        let welcome = LinkWelcome(owner: OwnerID(9), generation: Generation(2), isResumed: true, received: 300, keepsNothing: true)
+        var welcome = LinkWelcome(owner: OwnerID(9), generation: Generation(2), isResumed: true, received: 300, keepsNothing: true)
+        welcome.choosesRelays = true
         let grant = LinkGrant(sentAt: BootInstant(nanoseconds: 5), length: .seconds(3), barrier: 20)
         let copy = FoundCopy(version: version, byteCount: 1 << 33, holders: [OwnerID(1), OwnerID(4_000)], isRegistered: true)
+        let relayed = FoundCopy(
+            version: version, byteCount: 1, holders: [OwnerID(1), OwnerID(2), OwnerID(3)], isRegistered: true,
+            relays: [OwnerID(2): OwnerID(4_000)])
         let alone = FoundCopy(version: version, byteCount: 0, holders: [], isRegistered: false)
         var frame = MasterFrame(term: 7, session: 5, control: .grant(grant))
         frame.first = 1
@@ -55,6 +63,7 @@ import Testing
             .found(LookupAnswer(lookup: 1, content: .absent)),
             .found(LookupAnswer(lookup: 2, content: .metadata(version, byteCount: 7))),
             .found(LookupAnswer(lookup: 3, content: .copy(copy))), .found(LookupAnswer(lookup: 4, content: .copy(alone))),
+            .found(LookupAnswer(lookup: 5, content: .copy(relayed))),
         ]
         return [
             MasterFrame(term: 7, session: 5, control: .welcome(welcome)),
