@@ -49,6 +49,7 @@ let cTargets: [Target] = [
     .target(name: "CLinux"),
     .target(name: "CFluxonPool"),
     .target(name: "CFluxonChecksum"),
+    .target(name: "CNuma", linkerSettings: [.linkedLibrary("numa")]),
     .target(name: "CVerbs", linkerSettings: [.linkedLibrary("ibverbs"), .linkedLibrary("rdmacm")]),
     .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
@@ -56,7 +57,7 @@ let cTargets: [Target] = [
 
 let mechanisms: [Target] = [
     library("FluxonCore", [.product(name: "Yams", package: "Yams")]),
-    library("FluxonSystem", ["CLinux", "FluxonCore", deque, heap]),
+    library("FluxonSystem", ["CLinux", "CNuma", "FluxonCore", deque, heap]),
     library("FluxonTLS", ["COpenSSL", "FluxonCore"]),
     library(
         "FluxonRole",

@@ -216,6 +216,11 @@ write("transfer-frames", "request", b"\x01\xff" + asked)
 write("transfer-frames", "request-past-the-end", b"\x01\xff" + asked[:-8] + b"\xff" * 8)
 write("transfer-frames", "response", b"\x02\xff" + b"FXRS" + struct.pack("<HHQ", 0, 0, 5000))
 write("transfer-frames", "refused", b"\x02\x07" + b"FXRS" + struct.pack("<HHQ", 3, 0, 0))
+placed = b"FXRS" + struct.pack("<HHQII", 0, 0, 100, 2, 0)
+write("transfer-frames", "rdma-answer", b"\x03\x00" + placed + struct.pack("<QQQQQQ", 1 << 40, 70, 9, 5, 30, 0xFFFFFFFF))
+write("transfer-frames", "rdma-answer-past-the-end", b"\x03\x00" + placed + struct.pack("<QQQQQQ", (1 << 64) - 1, 70, 9, 5, 30, 1))
+write("transfer-frames", "rdma-answer-with-bytes", b"\x03\x00" + b"FXRS" + struct.pack("<HHQQ", 0, 0, 5, 0) + b"bytes")
+write("transfer-frames", "rdma-done", b"\x04\x00" + b"FXDN" + struct.pack("<IQQ", 0, 1, 2))
 
 # --- texts ----------------------------------------------------------------------------------------------------------------------
 for kind, role in enumerate(["master", "owner", "external"]):

@@ -1,17 +1,26 @@
 import FluxonTransfer
 
-/// The frames of bulk transfers over TCP, whole and cut: a cut one asks for more and takes nothing.
+/// The frames of bulk transfers, whole and cut: a cut one asks for more and takes nothing. Over RDMA a message comes whole or is none.
 ///
 /// The first byte chooses the frame, the second where the input is cut.
 enum TransferFramesTarget {
     static func run(_ input: UnsafeRawBufferPointer) {
         guard input.count >= 2 else { return }
         let bytes = Array(input.dropFirst(2))
-        switch input[0] % 3 {
+        switch input[0] % 5 {
         case 0: check(bytes, cut: Int(input[1]), decode: Greeting.decode) { $0.version == Frames.version ? $0.encoded() : nil }
         case 1: check(bytes, cut: Int(input[1]), decode: RangeRequest.decode) { $0.encoded() }
-        default: check(bytes, cut: Int(input[1]), decode: ResponseHead.decode) { $0.encoded() }
+        case 2: check(bytes, cut: Int(input[1]), decode: ResponseHead.decode) { $0.encoded() }
+        case 3: check(bytes, decode: RDMAAnswer.decode) { $0.encoded() }
+        default: check(bytes, decode: DoneMessage.decode) { $0.encoded() }
         }
+    }
+
+    private static func check<Message: Equatable>(
+        _ bytes: [UInt8], decode: ([UInt8]) throws(FrameError) -> Message?, encode: (Message) -> [UInt8]
+    ) {
+        guard let message = try? decode(bytes) else { return }
+        precondition((try? decode(encode(message))) == message, "\(message) is not read back as what was written")
     }
 
     private static func check<Frame: Equatable>(

@@ -5,13 +5,35 @@
 
 #include "internal.h"
 
-int cfluxon_rdma_kernel_has_devices(void) {
+static int read_number(const char *path, int otherwise) {
+    FILE *file = fopen(path, "re");
+    if (!file) return otherwise;
+    int number = otherwise;
+    if (fscanf(file, "%d", &number) != 1) number = otherwise;
+    fclose(file);
+    return number;
+}
+
+int cfluxon_rdma_places(cfluxon_rdma_place *places, int capacity) {
     DIR *folder = opendir("/sys/class/infiniband");
     if (!folder) return 0;
-    int found = 0;
-    for (struct dirent *entry; !found && (entry = readdir(folder));) found = entry->d_name[0] != '.';
+    int count = 0;
+    for (struct dirent *entry; count < capacity && (entry = readdir(folder));) {
+        if (entry->d_name[0] == '.') continue;
+        cfluxon_rdma_place *place = &places[count++];
+        memset(place, 0, sizeof *place);
+        snprintf(place->name, sizeof place->name, "%.*s", CFLUXON_RDMA_NAME_BYTES - 1, entry->d_name);
+        char path[CFLUXON_RDMA_NAME_BYTES + sizeof "/sys/class/infiniband//device/numa_node"];
+        snprintf(path, sizeof path, "/sys/class/infiniband/%s/device/numa_node", place->name);
+        place->numa_node = read_number(path, -1);
+    }
     closedir(folder);
-    return found;
+    return count;
+}
+
+int cfluxon_rdma_kernel_has_devices(void) {
+    cfluxon_rdma_place place;
+    return cfluxon_rdma_places(&place, 1);
 }
 
 struct cfluxon_rdma_devices {
@@ -51,13 +73,7 @@ int cfluxon_rdma_ports(cfluxon_rdma_context *context) {
 static int numa_node(const struct ibv_device *device) {
     char path[sizeof device->ibdev_path + sizeof "/device/numa_node"];
     snprintf(path, sizeof path, "%s/device/numa_node", device->ibdev_path);
-    FILE *file = fopen(path, "re");
-    int node = -1;
-    if (file) {
-        if (fscanf(file, "%d", &node) != 1) node = -1;
-        fclose(file);
-    }
-    return node;
+    return read_number(path, -1);
 }
 
 static uint32_t megabits_of_lane(uint8_t speed) {

@@ -59,6 +59,17 @@ _Static_assert(sizeof(cfluxon_rdma_port) == 120, "layout is shared with Swift");
 // Whether the kernel knows any device; opens none.
 int cfluxon_rdma_kernel_has_devices(void);
 
+// Where a device is plugged in; -1: it does not say.
+typedef struct {
+    char name[CFLUXON_RDMA_NAME_BYTES];
+    int32_t numa_node;
+    uint32_t _padding;
+} cfluxon_rdma_place;
+_Static_assert(sizeof(cfluxon_rdma_place) == 72, "layout is shared with Swift");
+
+// Writes at most `capacity` devices that the kernel knows; opens none. Returns how many.
+int cfluxon_rdma_places(cfluxon_rdma_place *places, int capacity);
+
 // Devices: all of the machine, as the connection manager has opened them. They stay open until closed.
 int cfluxon_rdma_devices_open(cfluxon_rdma_devices **devices);
 void cfluxon_rdma_devices_close(cfluxon_rdma_devices *devices);

@@ -4,6 +4,9 @@ package struct NetworkConfiguration: Sendable, Hashable {
     package var bulkListen: NetworkEndpoint
     /// `advertise`: the host under which others reach this one. Default: the host listened on.
     package var advertise: String?
+    /// `numa_node` (owners): the part of the machine where the pool's pages and the owner's thread live. Nil: near the RDMA devices that say
+    /// where they are, else anywhere.
+    package var numaNode: Int?
     /// `relay_bytes` (owners): memory of the pool for values on their way between owners that cannot reach each other. 0: this owner is no
     /// relay. Default 64 MiB.
     package var relayBytes = Limits.relayBytes
@@ -66,7 +69,7 @@ package struct NetworkConfiguration: Sendable, Hashable {
     }
 
     private static let ownersKeys = Dictionary(
-        uniqueKeysWithValues: ["bulk_listen", "relay_bytes", "rdma", "rdma_device_names", "poll_mode"].map {
+        uniqueKeysWithValues: ["bulk_listen", "relay_bytes", "rdma", "rdma_device_names", "poll_mode", "numa_node"].map {
             ($0, "belongs to owners, which move the values; remove it here")
         })
 
@@ -78,6 +81,9 @@ package struct NetworkConfiguration: Sendable, Hashable {
         }
         rdma = choice("rdma", RDMAUse.self, example: "auto") ?? .auto
         pollMode = choice("poll_mode", PollMode.self, example: "event") ?? .event
+        numaNode = section?.read("numa_node", rule: "must be the number of a NUMA node, from 0 to 1023", example: "0") {
+            Int($0).flatMap { (0...1023).contains($0) ? $0 : nil }
+        }
         let rule = "must be the name of an RDMA device as `rdma link` shows it, at most \(Limits.networkDevices) of them, each once"
         let names = section?.readList("rdma_device_names", rule: rule, example: "mlx5_0") { NetworkSettings.isDeviceName($0) ? $0 : nil }
         guard let names else { return }

@@ -32,6 +32,21 @@ package enum StatusMetrics {
         ("misses", .number, .init("fluxon_owner_misses_total", .counter, "Gets that the pool could not answer.")),
         ("fetches", .number, .init("fluxon_owner_fetches_total", .counter, "Values fetched from other owners.")),
         ("fetches_failed", .number, .init("fluxon_owner_failed_fetches_total", .counter, "Fetches that brought no value.")),
+        ("relayed_fetches", .number, .init("fluxon_owner_relayed_fetches_total", .counter, "Values that came through another owner.")),
+        (
+            "relayed_fetch_bytes", .number,
+            .init("fluxon_owner_relayed_fetch_bytes_total", .counter, "Bytes of values that came through another owner.")
+        ),
+        (
+            "relayed_pieces", .number,
+            .init("fluxon_owner_relayed_pieces_total", .counter, "Pieces of values handed on between other owners.")
+        ),
+        ("relayed_bytes", .number, .init("fluxon_owner_relayed_bytes_total", .counter, "Bytes handed on between other owners.")),
+        ("relay_waiting", .number, .init("fluxon_owner_relay_waiting", .gauge, "Requests of other owners that wait to be relayed.")),
+        (
+            "relay_held_bytes", .number,
+            .init("fluxon_owner_relay_held_bytes", .gauge, "Bytes of the pool that hold what is being handed on.")
+        ),
         ("evictions", .number, .init("fluxon_owner_evictions_total", .counter, "Values evicted to make room.")),
     ]
 
@@ -43,6 +58,11 @@ package enum StatusMetrics {
         ("frames_received", .number, .init("fluxon_master_received_frames_total", .counter, "Frames from owners.")),
         ("messages_received", .number, .init("fluxon_master_received_messages_total", .counter, "Messages in the frames from owners.")),
         ("frames_sent", .number, .init("fluxon_master_sent_frames_total", .counter, "Frames to owners.")),
+        (
+            "unreachable_pairs", .number,
+            .init("fluxon_master_unreachable_pairs", .gauge, "Pairs of owners of which one cannot connect to the other.")
+        ),
+        ("relayed_pairs", .number, .init("fluxon_master_relayed_pairs", .gauge, "Such pairs that another owner relays for.")),
         ("removals", .number, .init("fluxon_master_removals_total", .counter, "Ordered removals that nobody asked for.")),
     ]
 

@@ -38,9 +38,11 @@ final class OwnerParts {
         try File.makeDirectories(configuration.sharedFilePath)
         let attestation = FencingAttestation(folder: configuration.sharedMemoryPath, instance: configuration.instanceKey)
         self.attestation = attestation
-        let opened = try PoolFile.open(
-            folder: configuration.sharedMemoryPath, capacityBytes: configuration.poolBytes, hashSeed: UInt64.random(in: 0...UInt64.max),
-            willReplace: attestation.takeOut)
+        let opened = try Self.nearDevices(configuration.network, logger) {
+            try PoolFile.open(
+                folder: configuration.sharedMemoryPath, capacityBytes: configuration.poolBytes, hashSeed: UInt64.random(in: 0...UInt64.max),
+                willReplace: attestation.takeOut)
+        }
         epoch = opened.epoch
         let pool = try Pool(opened.storage, epoch: opened.epoch)
 
@@ -79,6 +81,24 @@ final class OwnerParts {
                 "fluxon.attested": "\(opened.attested)",
             ])
         wire(onReady: onReady, onFatal: onFatal)
+    }
+
+    /// Runs this thread and takes the pages that `body` touches near the RDMA devices, where the machine has a near and a far.
+    private static func nearDevices<R>(_ network: NetworkConfiguration, _ logger: Logger, _ body: () throws -> R) throws -> R {
+        guard network.rdma == .auto || network.numaNode != nil,
+            let node = DevicePlacement.node(for: network.rdmaDeviceNames, configured: network.numaNode)
+        else { return try body() }
+        guard node.number < NUMANode.count else {
+            throw FluxonError(
+                .invalidConfiguration,
+                "network.numa_node: this machine has no node \(node.number); its nodes are 0 to \(NUMANode.count - 1) (`lscpu` shows them)")
+        }
+        do throws(SystemError) { try node.runCurrentThread() } catch {
+            // A container may be kept from those processors; its pages can be near all the same.
+            logger.warning("the owner's thread stays where it is", metadata: ["fluxon.error": "\(error)"])
+        }
+        logger.info("near the RDMA devices", metadata: ["fluxon.numa_node": "\(node.number)"])
+        return try node.lendingMemory(body)
     }
 
     private static func limits(_ network: NetworkConfiguration) -> TransferLimits {

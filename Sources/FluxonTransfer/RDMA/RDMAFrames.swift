@@ -22,29 +22,29 @@ enum RDMAFrames {
 }
 
 /// Where bytes of a value lie in the source's memory.
-struct RemoteSegment: Hashable {
-    let address: UInt64
-    let byteCount: UInt64
-    let key: UInt32
+package struct RemoteSegment: Hashable {
+    package let address: UInt64
+    package let byteCount: UInt64
+    package let key: UInt32
 }
 
 /// What a source says to a request.
-struct RDMAAnswer: Hashable {
-    enum Place: Hashable {
+package struct RDMAAnswer: Hashable {
+    package enum Place: Hashable {
         /// They follow this head.
         case here
         case segments([RemoteSegment])
     }
 
-    let head: ResponseHead
-    let place: Place
+    package let head: ResponseHead
+    package let place: Place
 
-    init(_ head: ResponseHead, _ place: Place = .here) {
+    package init(_ head: ResponseHead, _ place: Place = .here) {
         self.head = head
         self.place = place
     }
 
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var bytes = head.encoded()
         guard case .segments(let segments) = place else {
             bytes.append(littleEndian: UInt64(0))
@@ -61,7 +61,7 @@ struct RDMAAnswer: Hashable {
     }
 
     /// Nil for a message that is cut off. `bytes` may go on with the value's.
-    static func decode(_ bytes: [UInt8]) throws(FrameError) -> RDMAAnswer? {
+    package static func decode(_ bytes: [UInt8]) throws(FrameError) -> RDMAAnswer? {
         var input = ByteInput(bytes)
         guard let head = try ResponseHead.decode(&input), let count: UInt32 = input.next(), let reserved: UInt32 = input.next() else {
             return nil
@@ -87,10 +87,10 @@ struct RDMAAnswer: Hashable {
 }
 
 /// The asker reads nothing more under this ticket.
-struct DoneMessage: Hashable {
-    let ticket: Ticket
+package struct DoneMessage: Hashable {
+    package let ticket: Ticket
 
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(24)
         bytes.append(littleEndian: RDMAFrames.doneMagic)
@@ -99,7 +99,7 @@ struct DoneMessage: Hashable {
     }
 
     /// Nil for a message that is cut off.
-    static func decode(_ bytes: [UInt8]) throws(FrameError) -> DoneMessage? {
+    package static func decode(_ bytes: [UInt8]) throws(FrameError) -> DoneMessage? {
         var input = ByteInput(bytes)
         guard let magic: UInt32 = input.next(), let reserved: UInt32 = input.next() else { return nil }
         guard magic == RDMAFrames.doneMagic else { throw .wrongMagic(magic) }

@@ -182,7 +182,8 @@ import Testing
         #expect(defaults.rdma == .auto && defaults.pollMode == .event && defaults.rdmaDeviceNames == nil)
         #expect(try defaults.devices(among: ["b", "a"]) == ["b", "a"])
         #expect(try network("rdma: off").devices(among: ["a"]) == [])
-        let pinned = try network("rdma_device_names: [mlx5_1, mlx5_0], poll_mode: busy")
+        let pinned = try network("rdma_device_names: [mlx5_1, mlx5_0], poll_mode: busy, numa_node: 1")
+        #expect(pinned.numaNode == 1)
         #expect(pinned.pollMode == .busy)
         #expect(try pinned.devices(among: ["mlx5_0", "mlx5_1", "mlx5_2"]) == ["mlx5_1", "mlx5_0"])
         let other = #expect(throws: FluxonError.self) { try pinned.devices(among: ["rxe0", "mlx5_1"]) }
@@ -195,6 +196,7 @@ import Testing
         "what is wrong with an owner's devices is reported like the rest",
         arguments: [
             ("rdma: sometimes", "network.rdma = \"sometimes\": must be auto or off"),
+            ("numa_node: -1", "network.numa_node = \"-1\": must be the number of a NUMA node, from 0 to 1023"),
             ("poll_mode: fast", "network.poll_mode = \"fast\": must be event or busy"),
             ("rdma_device_names: [mlx5_0, two words]", "network.rdma_device_names[1] = \"two words\": must be the name of an RDMA device"),
             ("rdma_device_names: [a, a]", "each once"), ("rdma_device_names: []", "must name at least one"),
