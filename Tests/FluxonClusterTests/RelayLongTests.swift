@@ -82,11 +82,12 @@ struct RelayLongTests {
 
     @Test("a get goes on through the death of its relay, as soon as there is one again")
     func relayDies() async throws {
-        let cluster = try RelayCluster(pools: ["asker": 160 << 20, "holder": 160 << 20])
+        // A piece at a time, so that it takes long enough to be met in the middle.
+        let cluster = try RelayCluster(pools: ["asker": 320 << 20, "holder": 320 << 20], relayBytes: Limits.relayPieceBytes)
         let holder = try await Store.connect(to: cluster.socket("holder"))
         let asker = try await Store.connect(to: cluster.socket("asker"))
         try cluster.breakWay(.refused)
-        try await holder.put("large", TestValue.bytes(number: 3, count: 128 << 20), timeout: .seconds(60))
+        try await holder.put("large", TestValue.bytes(number: 3, count: 256 << 20), timeout: .seconds(60))
         async let got = asker.get("large", timeout: .seconds(60))
         let deadline = ContinuousClock.now + .seconds(60)
         while try cluster.figure("relayed_pieces", "relay") == "0", ContinuousClock.now < deadline {}
@@ -94,6 +95,7 @@ struct RelayLongTests {
         try cluster.process("relay")?.start()
         let value = try #require(try await got, "\(cluster.log("asker"))")
         #expect(TestValue.number(of: value) == 3)
+        #expect(try Int(cluster.figure("fetches_failed", "asker")) ?? 0 >= 2, "one at the direct way, and one at the relay's death")
         try cluster.await("tickets", "holder", "0", within: .seconds(40))
     }
 }

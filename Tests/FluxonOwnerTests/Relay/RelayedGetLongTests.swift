@@ -6,7 +6,8 @@ import Testing
 @testable import FluxonOwner
 
 /// Values between two owners that cannot reach each other, by way of a third, with real tickets and sockets.
-@Suite(.timeLimit(.minutes(2))) struct RelayTests {
+/// One after the other: each has three owners and moves megabytes, and other suites of this process measure time.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct RelayedGetLongTests {
     private let key: Key
     private static let piece = Limits.relayPieceBytes
     private static let nothing = RelayStage.Footprint()
