@@ -101,11 +101,12 @@ import Testing
         arguments: [TransportKind.tcp, .tls])
     func slow(kind: TransportKind) async throws {
         var limits = TransferLimits()
-        limits.stall = .milliseconds(150)
+        // Far more than the pause between two parts, on a busy machine too; less than all of them take.
+        limits.stall = .milliseconds(800)
         try await TransportStage.run(kind, limits: limits) { stage in
             let source = TestMemory(400_000, seed: 1)
             let memory = TestMemory(400_000)
-            try await stage.read(source, into: memory, at: try stage.address(over: .slow(bytes: 40_000, every: .milliseconds(40)))).get()
+            try await stage.read(source, into: memory, at: try stage.address(over: .slow(bytes: 40_000, every: .milliseconds(100)))).get()
             #expect(memory.matches(source, count: 400_000))
         }
     }
