@@ -23,14 +23,14 @@ final class FetchPaths {
 
     /// The best way to `peer` now; nil when it has no address for any transport that is left.
     func best(for peer: TransferPeer, except tried: Set<String>) -> Path? {
-        var found: [String: Path] = [:]
-        var names: [String] = []
+        var aside: Path?
         for transport in transports where !tried.contains(transport.name) {
             guard let address = transport.address(of: peer), transport.canRead(from: address) else { continue }
-            names.append(transport.name)
-            found[transport.name] = Path(transport: transport, address: address)
+            let path = Path(transport: transport, address: address)
+            guard health.isAside(transport.name, to: peer.name, now: now) else { return path }
+            if aside == nil { aside = path }
         }
-        return health.order(of: names, to: peer.name, now: now).first.flatMap { found[$0] }
+        return aside
     }
 
     func succeeded(_ path: Path, to peer: TransferPeer, byteCount: UInt64) {
