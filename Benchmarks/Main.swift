@@ -11,7 +11,7 @@ import Glibc
     /// Waits itself instead of leaving its thread to libdispatch: callgrind cannot follow that.
     static func main() {
         let isDone = DispatchSemaphore(value: 0)
-        Task.detached {
+        Task { @concurrent in
             await runAll()
             isDone.signal()
         }
