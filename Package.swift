@@ -190,8 +190,12 @@ let benchmarks: [Target] =
         .executableTarget(
             name: "fluxon-benchmarks",
             dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonMeasure"],
-            path: "Benchmarks", swiftSettings: settings)
+            path: "Benchmarks", exclude: ["VerbsStandIn", "Ratios.json"], swiftSettings: settings),
+        // Preloaded in place of libibverbs and librdmacm by whoever counts what RDMA costs without a device.
+        .target(name: "CVerbsStandIn", path: "Benchmarks/VerbsStandIn"),
     ] : []
+let benchmarkProducts: [Product] =
+    isBenchmarking ? [.library(name: "CVerbsStandIn", type: .dynamic, targets: ["CVerbsStandIn"])] : []
 
 /// FLUXON_ONLY_TESTS=FluxonPoolTests,…: no other tests. scripts/sanitize builds only what it runs.
 let onlyTests = Context.environment["FLUXON_ONLY_TESTS"]?.split(separator: ",").map(String.init)
@@ -206,7 +210,7 @@ let package = Package(
         .executable(name: "fluxon-owner", targets: ["fluxon-owner"]),
         .executable(name: "fluxon-external", targets: ["fluxon-external"]),
         .library(name: "FluxonFaultClock", type: .dynamic, targets: ["FluxonFaultClock"]),
-    ],
+    ] + benchmarkProducts,
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

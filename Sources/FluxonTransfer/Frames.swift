@@ -41,17 +41,21 @@ package struct Greeting: Hashable, Sendable {
 
     /// Names longer than `Limits.nameBytes` are refused where configurations are read.
     package func encoded() -> [UInt8] {
-        let cluster = Array(cluster.utf8.prefix(Limits.nameBytes))
-        let instance = Array(asker.instance.name.utf8.prefix(Limits.nameBytes))
-        var bytes: [UInt8] = []
-        bytes.append(littleEndian: Frames.greetingMagic)
-        bytes.append(littleEndian: version)
-        bytes.append(littleEndian: UInt16(cluster.count))
-        bytes.append(littleEndian: UInt16(instance.count))
-        bytes.append(littleEndian: UInt16(0))
-        bytes.append(littleEndian: UInt32(0))
-        bytes.append(littleEndian: asker.generation.number)
-        return bytes + cluster + instance
+        [UInt8](byteLimit: Frames.greetingHeadBytes + 2 * Limits.nameBytes) { write(to: &$0) }
+    }
+
+    func write(to output: inout OutputRawSpan) {
+        let cluster = cluster.utf8.prefix(Limits.nameBytes)
+        let instance = asker.instance.name.utf8.prefix(Limits.nameBytes)
+        output.append(littleEndian: Frames.greetingMagic)
+        output.append(littleEndian: version)
+        output.append(littleEndian: UInt16(cluster.count))
+        output.append(littleEndian: UInt16(instance.count))
+        output.append(littleEndian: UInt16(0))
+        output.append(littleEndian: UInt32(0))
+        output.append(littleEndian: asker.generation.number)
+        for byte in cluster { output.append(byte) }
+        for byte in instance { output.append(byte) }
     }
 
     /// Nil when more bytes are needed. A greeting of another protocol version is read only as far as its version.
@@ -94,15 +98,17 @@ package struct RangeRequest: Hashable, Sendable {
         self.chunkBytes = chunkBytes
     }
 
-    package func encoded() -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Frames.requestBytes)
-        bytes.append(littleEndian: Frames.requestMagic)
-        bytes.append(littleEndian: UInt32(clamping: chunkBytes))
-        for word in [ticket.high, ticket.low, version.term, version.sequence, range.lowerBound, range.byteCount] {
-            bytes.append(littleEndian: word)
-        }
-        return bytes
+    package func encoded() -> [UInt8] { [UInt8](byteLimit: Frames.requestBytes) { write(to: &$0) } }
+
+    func write(to output: inout OutputRawSpan) {
+        output.append(littleEndian: Frames.requestMagic)
+        output.append(littleEndian: UInt32(clamping: chunkBytes))
+        output.append(littleEndian: ticket.high)
+        output.append(littleEndian: ticket.low)
+        output.append(littleEndian: version.term)
+        output.append(littleEndian: version.sequence)
+        output.append(littleEndian: range.lowerBound)
+        output.append(littleEndian: range.byteCount)
     }
 
     /// Nil when more bytes are needed.
@@ -147,13 +153,13 @@ package struct ResponseHead: Hashable, Sendable {
         self.length = length
     }
 
-    package func encoded() -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.append(littleEndian: Frames.responseMagic)
-        bytes.append(littleEndian: status.rawValue)
-        bytes.append(littleEndian: UInt16(0))
-        bytes.append(littleEndian: length)
-        return bytes
+    package func encoded() -> [UInt8] { [UInt8](byteLimit: Frames.responseBytes) { write(to: &$0) } }
+
+    func write(to output: inout OutputRawSpan) {
+        output.append(littleEndian: Frames.responseMagic)
+        output.append(littleEndian: status.rawValue)
+        output.append(littleEndian: UInt16(0))
+        output.append(littleEndian: length)
     }
 
     /// Nil when more bytes are needed.

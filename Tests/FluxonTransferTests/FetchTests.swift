@@ -118,6 +118,16 @@ import Testing
         #expect(error.verified == 524_288)
     }
 
+    @Test("when every path failed lately the best is tried all the same")
+    func allAside() throws {
+        let peer = try request().peer
+        for (name, other) in [("fast", "slow"), ("slow", "fast")] {
+            let path = try #require(paths.best(for: peer, except: [other]))
+            paths.failed(path, to: peer, TransferError(.connectFailed("nobody there"), path: name))
+            #expect(paths.best(for: peer, except: [])?.transport.name == other)
+        }
+    }
+
     @Test("a path that breaks every time is not tried for ever")
     func attempts() throws {
         var tickets = 0

@@ -39,6 +39,8 @@ package final class EventLoop: @unchecked Sendable {
     private var turnEnd: [() -> Void] = []
     private var afterFlushes: [() -> Void] = []
     private var nextTurn: [() -> Void] = []
+    /// Empty; its memory is used again.
+    private var spareTurn: [() -> Void] = []
 
     static let wakeTag = UInt64.max
     private static let timerTag = UInt64.max - 1
@@ -289,8 +291,11 @@ package final class EventLoop: @unchecked Sendable {
     private func runNextTurn() {
         guard !nextTurn.isEmpty else { return }
         var bodies: [() -> Void] = []
+        swap(&bodies, &spareTurn)
         swap(&bodies, &nextTurn)
         for body in bodies { body() }
+        bodies.removeAll(keepingCapacity: true)
+        swap(&bodies, &spareTurn)
     }
 
     func fireTimers() {

@@ -26,6 +26,7 @@ final class Fetch: RunningFetch {
     private var ticket: Ticket
     private var verified = 0
     private var attempts = 0
+    /// Transports that did not get as far as the source with this ticket.
     private var tried: Set<String> = []
     /// Over which the last attempt went.
     private var lastTransport: (any Transport)?
@@ -70,7 +71,6 @@ final class Fetch: RunningFetch {
 
     private func read(over path: FetchPaths.Path) {
         attempts += 1
-        tried.insert(path.transport.name)
         if let lastTransport, lastTransport !== path.transport { paths.fellBack(to: request.peer) }
         lastTransport = path.transport
         let wanted = rest
@@ -97,6 +97,7 @@ final class Fetch: RunningFetch {
             return end(.failure(total))
         }
         if case .connectFailed = error.reason {
+            if let lastTransport { tried.insert(lastTransport.name) }
             guard let next = paths.best(for: request.peer, except: tried) else { return end(.failure(total)) }
             return read(over: next)
         }

@@ -23,38 +23,45 @@ final class FetchPaths {
 
     var now: BootInstant { clock.now }
 
-    /// The best way to `peer` now; nil when it has no address for any transport that is left and may be used.
+    /// The best way to `peer` now; nil when it has no address for any transport that is left and may be used. Ways that are equally good
+    /// take turns.
     ///
     /// - Parameter preferred: The transport to be taken if it is as good as any.
     func best(for peer: TransferPeer, except tried: Set<String>, preferring preferred: String? = nil) -> Path? {
-        let usable = usable(for: peer, except: tried)
-        guard let first = health.order(of: usable.map(\.transport.name), to: peer.name, now: now).first else { return nil }
-        let rails = rails(among: usable, like: first, to: peer)
-        if let path = rails.first(where: { $0.transport.name == preferred }) { return path }
-        guard rails.count > 1 else { return usable.first { $0.transport.name == first } }
+        var best: Path?
+        var aside: Path?
+        var isSingle = true
+        for transport in transports where !tried.contains(transport.name) {
+            guard let path = path(over: transport, to: peer) else { continue }
+            if health.isAside(transport.name, to: peer.name, now: now) {
+                aside = aside ?? path
+            } else if let best {
+                guard transport.kind == best.transport.kind else { continue }
+                if transport.name == preferred { return path }
+                isSingle = false
+            } else {
+                best = path
+                if transport.name == preferred { return path }
+            }
+        }
+        guard !isSingle else { return best ?? aside }
         turn &+= 1
+        let rails = rails(to: peer, except: tried)
         return rails[turn % rails.count]
     }
 
     /// The ways to `peer` that are as good as the best one now: its devices side by side.
-    func rails(to peer: TransferPeer) -> [Path] {
-        let usable = usable(for: peer, except: [])
-        guard let first = health.order(of: usable.map(\.transport.name), to: peer.name, now: now).first else { return [] }
-        return rails(among: usable, like: first, to: peer)
-    }
-
-    private func usable(for peer: TransferPeer, except tried: Set<String>) -> [Path] {
-        transports.compactMap { transport in
-            guard !tried.contains(transport.name), let address = transport.address(of: peer), transport.canRead(from: address) else {
-                return nil
-            }
-            return Path(transport: transport, address: address)
+    func rails(to peer: TransferPeer, except tried: Set<String> = []) -> [Path] {
+        let healthy = transports.compactMap { transport -> Path? in
+            guard !tried.contains(transport.name), !health.isAside(transport.name, to: peer.name, now: now) else { return nil }
+            return path(over: transport, to: peer)
         }
+        return healthy.filter { $0.transport.kind == healthy[0].transport.kind }
     }
 
-    private func rails(among paths: [Path], like name: String, to peer: TransferPeer) -> [Path] {
-        guard let kind = paths.first(where: { $0.transport.name == name })?.transport.kind else { return [] }
-        return paths.filter { $0.transport.kind == kind && !health.isAside($0.transport.name, to: peer.name, now: now) }
+    private func path(over transport: any Transport, to peer: TransferPeer) -> Path? {
+        guard let address = transport.address(of: peer), transport.canRead(from: address) else { return nil }
+        return Path(transport: transport, address: address)
     }
 
     func succeeded(_ path: Path, to peer: TransferPeer, byteCount: UInt64) {

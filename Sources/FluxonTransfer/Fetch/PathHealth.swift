@@ -1,7 +1,7 @@
 package import FluxonCore
 
-/// Which ways to a peer are worth trying, in which order. A path that failed is set aside for a while and then tried first
-/// again, so that a better path that returns is used again. Remembers failures only.
+/// Which ways to a peer are worth trying first. A path that failed is set aside for a while and then tried first again, so that a
+/// better path that returns is used again. Remembers failures only: without any nothing is looked up.
 package struct PathHealth: Sendable {
     private struct Path: Hashable {
         let peer: InstanceKey
@@ -21,10 +21,10 @@ package struct PathHealth: Sendable {
 
     package init() {}
 
-    /// `transports`, best first, in the order in which to try them now: those that did not fail lately, then the others.
-    package func order(of transports: [String], to peer: InstanceKey, now: BootInstant) -> [String] {
-        let aside = transports.filter { isAside(Path(peer: peer, transport: $0), now: now) }
-        return transports.filter { !aside.contains($0) } + aside
+    /// Whether it failed lately, so that any other way is tried before it.
+    package func isAside(_ transport: String, to peer: InstanceKey, now: BootInstant) -> Bool {
+        guard let until = asideUntil(transport, to: peer) else { return false }
+        return now < until
     }
 
     package mutating func failed(_ transport: String, to peer: InstanceKey, now: BootInstant) {
@@ -35,6 +35,7 @@ package struct PathHealth: Sendable {
     }
 
     package mutating func succeeded(_ transport: String, to peer: InstanceKey) {
+        guard !failures.isEmpty else { return }
         failures[Path(peer: peer, transport: transport)] = nil
     }
 
@@ -45,16 +46,7 @@ package struct PathHealth: Sendable {
 
     /// When the path will be tried first again; nil: it did not fail lately.
     package func asideUntil(_ transport: String, to peer: InstanceKey) -> BootInstant? {
-        failures[Path(peer: peer, transport: transport)]?.asideUntil
-    }
-
-    /// Whether other ways to `peer` are tried before this one now.
-    package func isAside(_ transport: String, to peer: InstanceKey, now: BootInstant) -> Bool {
-        isAside(Path(peer: peer, transport: transport), now: now)
-    }
-
-    private func isAside(_ path: Path, now: BootInstant) -> Bool {
-        guard let failure = failures[path] else { return false }
-        return now < failure.asideUntil
+        guard !failures.isEmpty else { return nil }
+        return failures[Path(peer: peer, transport: transport)]?.asideUntil
     }
 }

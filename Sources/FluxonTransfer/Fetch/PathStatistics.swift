@@ -51,7 +51,8 @@ package struct PathStatistics: Sendable {
             // Copying a string that is there already would cost more than the comparison.
             if $0.address != address { $0.address = address }
         }
-        if peers[peer]?.lastTransport != transport { peers[peer]?.lastTransport = transport }
+        guard let index = peers.index(forKey: peer), peers.values[index].lastTransport != transport else { return }
+        peers.values[index].lastTransport = transport
     }
 
     /// A read broke after `byteCount` good bytes.
@@ -85,7 +86,11 @@ package struct PathStatistics: Sendable {
 
     private mutating func update(_ transport: String, _ peer: InstanceKey, _ body: (inout Path) -> Void) {
         total.update(transport, body)
-        if has(peer) { peers[peer, default: Peer()].update(transport, body) }
+        if let index = peers.index(forKey: peer) {
+            peers.values[index].update(transport, body)
+        } else if has(peer) {
+            peers[peer, default: Peer()].update(transport, body)
+        }
     }
 
     private func has(_ peer: InstanceKey) -> Bool { peers.count < peerLimit || peers[peer] != nil }

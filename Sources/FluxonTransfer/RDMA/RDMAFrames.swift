@@ -44,20 +44,18 @@ package struct RDMAAnswer: Hashable {
         self.place = place
     }
 
-    package func encoded() -> [UInt8] {
-        var bytes = head.encoded()
-        guard case .segments(let segments) = place else {
-            bytes.append(littleEndian: UInt64(0))
-            return bytes
-        }
-        bytes.append(littleEndian: UInt32(segments.count))
-        bytes.append(littleEndian: UInt32(0))
+    package func encoded() -> [UInt8] { [UInt8](byteLimit: RDMAFrames.messageBytes) { write(to: &$0) } }
+
+    func write(to output: inout OutputRawSpan) {
+        head.write(to: &output)
+        guard case .segments(let segments) = place else { return output.append(littleEndian: UInt64(0)) }
+        output.append(littleEndian: UInt32(segments.count))
+        output.append(littleEndian: UInt32(0))
         for segment in segments {
-            bytes.append(littleEndian: segment.address)
-            bytes.append(littleEndian: segment.byteCount)
-            bytes.append(littleEndian: UInt64(segment.key))
+            output.append(littleEndian: segment.address)
+            output.append(littleEndian: segment.byteCount)
+            output.append(littleEndian: UInt64(segment.key))
         }
-        return bytes
     }
 
     /// Nil for a message that is cut off. `bytes` may go on with the value's.
@@ -90,12 +88,13 @@ package struct RDMAAnswer: Hashable {
 package struct DoneMessage: Hashable {
     package let ticket: Ticket
 
-    package func encoded() -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(24)
-        bytes.append(littleEndian: RDMAFrames.doneMagic)
-        bytes.append(littleEndian: UInt32(0))
-        return bytes + ticket.bytes
+    package func encoded() -> [UInt8] { [UInt8](byteLimit: RDMAFrames.messageBytes) { write(to: &$0) } }
+
+    func write(to output: inout OutputRawSpan) {
+        output.append(littleEndian: RDMAFrames.doneMagic)
+        output.append(littleEndian: UInt32(0))
+        output.append(littleEndian: ticket.high)
+        output.append(littleEndian: ticket.low)
     }
 
     /// Nil for a message that is cut off.
@@ -104,7 +103,7 @@ package struct DoneMessage: Hashable {
         guard let magic: UInt32 = input.next(), let reserved: UInt32 = input.next() else { return nil }
         guard magic == RDMAFrames.doneMagic else { throw .wrongMagic(magic) }
         guard reserved == 0 else { throw .reservedBits }
-        guard let ticket = input.next(count: 16) else { return nil }
-        return Ticket(bytes: Array(ticket)).map(DoneMessage.init)
+        guard let high: UInt64 = input.next(), let low: UInt64 = input.next() else { return nil }
+        return DoneMessage(ticket: Ticket(high: high, low: low))
     }
 }

@@ -12,12 +12,12 @@ final class RDMALane {
     private let onEvent: (RDMAEvent) -> Void
 
     init(
-        _ found: RDMADiscovery.Usable, position: Int, devices: VerbsDevices, channel: ConnectionChannel,
+        _ found: RDMADiscovery.Usable, position: Int, devices: VerbsDevices, channel: ConnectionChannel, reaper: VerbsReaper,
         _ surroundings: RDMAService.Surroundings
     ) throws(SystemError) {
         let loop = surroundings.loop
         onEvent = surroundings.onEvent
-        rail = try RDMARail(found, devices: devices, loop: loop, busyPoll: surroundings.limits.busyPoll)
+        rail = try RDMARail(found, devices: devices, reaper: reaper, loop: loop, busyPoll: surroundings.limits.busyPoll)
         for bytes in surroundings.memory { try rail.register(bytes) }
         server = RDMAServer(
             rail: rail, channel: channel, loop: loop, cluster: surroundings.cluster, source: surroundings.source,
@@ -44,7 +44,7 @@ final class RDMALane {
     }
 
     /// Nothing of the device is in use.
-    var isIdle: Bool { transport.isIdle && server.connectionCount == 0 }
+    var isIdle: Bool { transport.isIdle && server.connectionCount == 0 && rail.burials == 0 }
 
     /// Ends every read with `reason`, and every path of readers.
     ///
@@ -53,6 +53,7 @@ final class RDMALane {
         events?.cancel()
         transport.onIdle = { [weak self] in self?.finish(onIdle) }
         server.onIdle = { [weak self] in self?.finish(onIdle) }
+        rail.onBuried = { [weak self] in self?.finish(onIdle) }
         transport.close(reason)
         server.close()
         finish(onIdle)
@@ -62,6 +63,7 @@ final class RDMALane {
         guard isIdle else { return }
         transport.onIdle = {}
         server.onIdle = {}
+        rail.onBuried = {}
         rail.close()
         onIdle()
     }

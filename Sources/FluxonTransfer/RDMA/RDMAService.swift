@@ -26,6 +26,7 @@ final class RDMAService: NetworkDevices {
     private let surroundings: Surroundings
     private let devices: VerbsDevices
     private let channel: ConnectionChannel
+    private let reaper: VerbsReaper
     private let discovery: RDMADiscovery
     /// Names of the devices that the configuration allows, best first.
     private let names: [String]
@@ -51,6 +52,7 @@ final class RDMAService: NetworkDevices {
         self.surroundings = surroundings
         devices = try VerbsDevices()
         channel = try ConnectionChannel(loop: surroundings.loop)
+        reaper = try VerbsReaper()
         discovery = RDMADiscovery(devices)
         names = try choose(discovery.names)
         for failure in discovery.failures { surroundings.onEvent(.unusable("\(failure)")) }
@@ -74,7 +76,7 @@ final class RDMAService: NetworkDevices {
         guard let found = discovery.usable.first(where: { $0.port.name == name }) else { return }
         do throws(SystemError) {
             let position = names.firstIndex(of: name) ?? 0
-            lanes[name] = try RDMALane(found, position: position, devices: devices, channel: channel, surroundings)
+            lanes[name] = try RDMALane(found, position: position, devices: devices, channel: channel, reaper: reaper, surroundings)
             failures[name] = nil
         } catch {
             failures[name] = "\(error)"

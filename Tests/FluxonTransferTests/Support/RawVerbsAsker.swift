@@ -51,7 +51,11 @@ final class RawVerbsAsker: QueuePairUser {
         isConnected = nil
     }
 
-    func send(_ message: [UInt8]) throws { try #require(pair).send(message) }
+    func send(_ message: [UInt8]) throws {
+        try #require(pair).send { output in
+            for byte in message { output.append(byte) }
+        }
+    }
 
     /// As a machine that lost its power: what is sent to it is never acknowledged.
     func fallSilent() {
@@ -60,8 +64,8 @@ final class RawVerbsAsker: QueuePairUser {
     }
 
     func close() {
-        pair?.destroy()
-        id.destroy()
+        guard let pair else { return id.destroy() }
+        rail.bury(pair, id) {}
     }
 
     func received(_ message: UnsafeRawBufferPointer) { messages.append(Array(message)) }

@@ -95,6 +95,7 @@ actor TransportStage {
         try await body(self)
         transport?.close()
         server?.close()
+        verbs?.closeSources()
         // Queue pairs end in later turns.
         while verbs?.isIdle == false { try await loop.sleep(for: .milliseconds(1)) }
         verbs?.close()

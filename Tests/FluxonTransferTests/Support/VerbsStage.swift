@@ -27,9 +27,10 @@ final class VerbsStage {
         self.limits = Self.adjusted(limits)
         devices = try VerbsDevices()
         channel = try ConnectionChannel(loop: loop)
+        let reaper = try VerbsReaper()
         let found = try #require(RDMADiscovery(devices).usable.first)
-        rail = try RDMARail(found, devices: devices, loop: loop)
-        sourceRail = try RDMARail(found, devices: devices, loop: loop)
+        rail = try RDMARail(found, devices: devices, reaper: reaper, loop: loop)
+        sourceRail = try RDMARail(found, devices: devices, reaper: reaper, loop: loop)
     }
 
     /// Pieces as small as chunks, so that a value has many and faults come between them.
@@ -85,10 +86,16 @@ final class VerbsStage {
     }
 
     /// Whether the transport, once closed, has let go of everything.
-    var isIdle: Bool { transport?.isIdle ?? true }
+    var isIdle: Bool {
+        let sources = servers.values.allSatisfy { $0.server.connectionCount == 0 }
+        return (transport?.isIdle ?? true) && sources && rail.burials + sourceRail.burials == 0
+    }
+
+    func closeSources() {
+        for (server, _) in servers.values { server.closeNow() }
+    }
 
     func close() {
-        for (server, _) in servers.values { server.closeNow() }
         servers = [:]
         channel.close()
         rail.close()

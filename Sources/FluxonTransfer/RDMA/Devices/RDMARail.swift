@@ -17,13 +17,20 @@ final class RDMARail {
     let busyPoll: Duration
     private(set) var memory = RegisteredMemory()
     private let devices: VerbsDevices
+    private let reaper: VerbsReaper
     private(set) var isUp: Bool
+    /// Queue pairs that are closed and not destroyed yet.
+    private(set) var burials = 0
+    /// Called when the last of them is.
+    var onBuried: () -> Void = {}
     /// Connections that ended while the link was down, and whose peers have not been told.
     private var untold: [ConnectionID] = []
 
     var name: String { port.name }
 
-    init(_ found: RDMADiscovery.Usable, devices: VerbsDevices, loop: EventLoop, busyPoll: Duration = .zero) throws(SystemError) {
+    init(
+        _ found: RDMADiscovery.Usable, devices: VerbsDevices, reaper: VerbsReaper, loop: EventLoop, busyPoll: Duration = .zero
+    ) throws(SystemError) {
         self.loop = loop
         isUp = found.port.isActive
         self.busyPoll = busyPoll
@@ -32,6 +39,7 @@ final class RDMARail {
         address = found.address
         context = found.context
         self.devices = devices
+        self.reaper = reaper
         var domain: OpaquePointer?
         _ = try verb(cfluxon_rdma_domain_create(found.context, &domain), "make a protection domain of \(found.port.name)")
         guard let domain else { throw SystemError("make a protection domain of \(found.port.name)", errno: 0) }
@@ -45,6 +53,22 @@ final class RDMARail {
     deinit {
         memory = RegisteredMemory()
         cfluxon_rdma_domain_destroy(domain)
+    }
+
+    /// Has a closed queue pair destroyed, then its connection's part at the connection manager.
+    ///
+    /// - Parameter completion: Called when nothing touches the memory of its work any more.
+    func bury(_ pair: QueuePair, _ id: ConnectionID, completion: @escaping () -> Void) {
+        burials += 1
+        let remains = pair.close()
+        reaper.reap(
+            then: loop, OnLoop({ remains.destroy() }),
+            OnLoop({ [self] in
+                letGo(of: id)
+                completion()
+                burials -= 1
+                if burials == 0 { onBuried() }
+            }))
     }
 
     /// Lets the device read into `bytes`, and peers read out of it.
@@ -77,11 +101,16 @@ final class RDMARail {
         for id in untold { id.destroy() }
         untold = []
         completions.close()
-        forgetMemory()
+        let carried = OnLoop(memory)
+        memory = RegisteredMemory()
+        reaper.reap(then: loop, OnLoop({ carried.value.deregister() }), OnLoop({}))
     }
 
     /// Nobody reads or writes through this device what was registered.
-    func forgetMemory() { memory = RegisteredMemory() }
+    func forgetMemory() {
+        memory.deregister()
+        memory = RegisteredMemory()
+    }
 
     /// Destroys the connection manager's part of a connection, which tells the peer; while the link is down later, when it can. Once
     /// Soft-RoCE's connection manager had to say something over a link that is down, it never gets a word out again.

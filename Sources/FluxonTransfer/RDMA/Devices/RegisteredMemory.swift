@@ -24,6 +24,9 @@ struct RegisteredMemory {
         regions = (regions + added).sorted { $0.start < $1.start }
     }
 
+    /// The device forgets all of it. May take the kernel a while for a large pool.
+    func deregister() { for region in regions { region.deregister() } }
+
     /// The parts of `bytes` by region; nil where some of it is not registered.
     func segments(of bytes: UnsafeRawBufferPointer) -> [MemorySegment]? {
         let start = UInt(bitPattern: bytes.baseAddress)

@@ -25,7 +25,7 @@ final class RDMAConnection: QueuePairUser {
     /// Whose pieces are on their way, in the order in which they end.
     private var onTheirWay: Deque<(read: RDMARead, byteCount: Int)> = []
     /// Reads that count towards the limit.
-    private var running: [ObjectIdentifier: RDMARead] = [:]
+    private var running: [RDMARead] = []
     /// Whether it was closed, by either side, while it carried nothing.
     private(set) var endedWhileIdle = false
     private var lastProgress: BootInstant
@@ -110,7 +110,8 @@ final class RDMAConnection: QueuePairUser {
     private func established() {
         state = .ready
         lastProgress = loop.now
-        do throws(SystemError) { try pair?.send(transport.greeting.encoded()) } catch { return close(.connectFailed("\(error)")) }
+        let greeting = transport.greeting
+        do throws(SystemError) { try pair?.send { greeting.write(to: &$0) } } catch { return close(.connectFailed("\(error)")) }
         peer.isReady(self)
     }
 
@@ -119,13 +120,13 @@ final class RDMAConnection: QueuePairUser {
     func start(_ read: RDMARead) {
         guard let pair else { return read.fail(.connectFailed("not connected")) }
         read.connection = self
-        running[ObjectIdentifier(read)] = read
+        running.append(read)
         if asked.isEmpty && onTheirWay.isEmpty { lastProgress = loop.now }
         let request = RangeRequest(
             ticket: read.order.ticket, version: read.order.version, range: read.order.range, chunkBytes: limits.chunkBytes)
         asked.append(read)
         read.wasAsked()
-        do throws(SystemError) { try pair.send(request.encoded()) } catch { close(.connectionLost("\(error)")) }
+        do throws(SystemError) { try pair.send { request.write(to: &$0) } } catch { close(.connectionLost("\(error)")) }
     }
 
     /// Nobody wants it any more: no further piece of it is posted.
@@ -159,12 +160,19 @@ final class RDMAConnection: QueuePairUser {
 
     /// Tells the source that nothing is read under the ticket any more.
     private func letGo(_ read: RDMARead) {
-        running[ObjectIdentifier(read)] = nil
+        isOver(read)
         guard isReady, let pair else { return }
-        do throws(SystemError) { try pair.send(DoneMessage(ticket: read.order.ticket).encoded()) } catch {
+        let done = DoneMessage(ticket: read.order.ticket)
+        do throws(SystemError) { try pair.send { done.write(to: &$0) } } catch {
             return close(.connectionLost("\(error)"))
         }
         peer.hasRoom(self)
+    }
+
+    private func isOver(_ read: RDMARead) {
+        guard let index = running.firstIndex(where: { $0 === read }) else { return }
+        running.swapAt(index, running.count - 1)
+        running.removeLast()
     }
 
     // MARK: What comes back
@@ -186,7 +194,7 @@ final class RDMAConnection: QueuePairUser {
 
     private func answered(_ read: RDMARead, _ answer: RDMAAnswer, _ message: UnsafeRawBufferPointer) {
         if let reason = answer.head.status.reason {
-            running[ObjectIdentifier(read)] = nil
+            isOver(read)
             read.fail(reason)
             if reason == .clusterMismatch || reason == .versionMismatch(ours: Frames.version) { return close(reason) }
             return peer.hasRoom(self)
@@ -204,7 +212,7 @@ final class RDMAConnection: QueuePairUser {
         guard bytes.count == read.byteCount else {
             return close(.protocolViolation("\(bytes.count) bytes in an answer of \(read.byteCount)"))
         }
-        running[ObjectIdentifier(read)] = nil
+        isOver(read)
         if !read.isEnded {
             read.order.destination.bytes.copyBytes(from: bytes)
             read.succeed()
@@ -272,7 +280,7 @@ final class RDMAConnection: QueuePairUser {
         if transport.rail.isUp { id?.disconnect() }
         // A queue pair that never was connected is in no state to give anything back by itself.
         pair?.fail()
-        flush = loop.schedule(after: limits.queuePairFlush) { [weak self] in self?.finish() }
+        flush = loop.schedule(after: limits.queuePairFlush) { [weak self] in self?.bury() }
         finishClosing()
     }
 
@@ -281,25 +289,35 @@ final class RDMAConnection: QueuePairUser {
         guard onTheirWay.isEmpty else { return }
         // Not from within the queue pair's own report.
         flush?.cancel()
-        flush = loop.schedule(at: loop.now) { [weak self] in self?.finish() }
+        flush = loop.schedule(at: loop.now) { [weak self] in self?.bury() }
     }
 
-    private func finish() {
+    /// What has not come back is the device's until the queue pair is destroyed. Nobody else waits for that.
+    private func bury() {
         guard case .closing(let reason) = state else { return }
         state = .closed
         flush?.cancel()
-        pair?.destroy()
+        let isFree = onTheirWay.isEmpty
+        if isFree { endReads(reason) }
+        if let pair, let id {
+            transport.rail.bury(pair, id) { [self] in endReads(reason) }
+        } else {
+            id?.destroy()
+            endReads(reason)
+        }
         pair = nil
-        if let id { transport.rail.letGo(of: id) }
         id = nil
+        peer.closed(self, reason: reason)
+    }
+
+    private func endReads(_ reason: TransferError.Reason) {
         onTheirWay = []
-        let reads = running.values.sorted { $0.order.ticket.low < $1.order.ticket.low }
-        running = [:]
+        let reads = running.sorted { $0.order.ticket.low < $1.order.ticket.low }
+        running = []
         for read in reads {
             read.onTheirWay = 0
             read.fail(reason)
         }
-        peer.closed(self, reason: reason)
     }
 
     // MARK: Time

@@ -10,7 +10,7 @@ final class RDMARead: RunningRead {
     enum Phase { case waiting, asked, reading, ended }
 
     let order: ReadOrder
-    let path: String
+    private let transport: String
     private(set) var phase = Phase.waiting
     /// The connection that carries it now.
     weak var connection: RDMAConnection?
@@ -29,10 +29,11 @@ final class RDMARead: RunningRead {
         self.order = order
         self.loop = loop
         self.completion = completion
-        path = "\(transport) \(order.address)"
+        self.transport = transport
         deadline = loop.schedule(at: order.deadline) { [self] in abandon(.deadlineExceeded) }
     }
 
+    var path: String { "\(transport) \(order.address)" }
     var byteCount: Int { Int(clamping: order.range.byteCount) }
     var isEnded: Bool { phase == .ended }
 

@@ -38,8 +38,11 @@ final class RDMATransport: Transport {
     }
 
     func address(of peer: TransferPeer) -> String? {
-        guard let all = peer.addresses[Self.kind]?.split(separator: " "), !all.isEmpty else { return nil }
-        return String(all[position % all.count])
+        guard let text = peer.addresses[Self.kind], !text.isEmpty else { return nil }
+        // One device is the rule, and every read asks.
+        guard text.utf8.contains(UInt8(ascii: " ")) else { return text }
+        let all = text.split(separator: " ")
+        return all.isEmpty ? nil : String(all[position % all.count])
     }
 
     func canRead(from address: String) -> Bool {

@@ -60,7 +60,7 @@ final class RDMAServer {
     /// The same within this call, for an end that cannot wait.
     func closeNow() {
         close()
-        for path in connections.keys.sorted() { connections[path]?.finish() }
+        for path in connections.keys.sorted() { connections[path]?.finish(isLast: true) }
     }
 
     /// Closes the paths of one asker, whose session is over or whose process is gone.

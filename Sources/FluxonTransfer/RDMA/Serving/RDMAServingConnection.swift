@@ -135,13 +135,18 @@ final class RDMAServingConnection: QueuePairUser {
 
     private func send(_ answer: RDMAAnswer, with bytes: UnsafeRawBufferPointer, key: UInt32, _ ticket: Ticket) {
         guard let pair, pair.hasRoom(for: 1) else { return close(forViolation: true) }
-        do throws(SystemError) { leaving[try pair.send(answer.encoded(), body: bytes, key: key)] = (ticket, bytes.count) } catch { close() }
+        do throws(SystemError) {
+            let receipt = try pair.send(body: bytes, key: key) { answer.write(to: &$0) }
+            leaving[receipt] = (ticket, bytes.count)
+        } catch {
+            close()
+        }
     }
 
     private func answer(_ answer: RDMAAnswer) {
         // More requests than an asker may have: it does not keep to the protocol.
         guard let pair, pair.hasRoom(for: 1) else { return close(forViolation: true) }
-        do throws(SystemError) { try pair.send(answer.encoded()) } catch { close() }
+        do throws(SystemError) { try pair.send { answer.write(to: &$0) } } catch { close() }
     }
 
     func sent(receipt: UInt64, _ failure: QueuePair.Failure?) {
@@ -178,15 +183,23 @@ final class RDMAServingConnection: QueuePairUser {
         flush = server.loop.schedule(at: server.loop.now) { [self] in finish() }
     }
 
-    func finish() {
+    /// What has not come back may still be read from until the queue pair is destroyed. Nobody else waits for that.
+    ///
+    /// - Parameter isLast: This owner ends: nothing is put in the place of what is read.
+    func finish(isLast: Bool = false) {
         guard case .closing(let forViolation) = state else { return }
         state = .closed
         flush?.cancel()
-        pair?.destroy()
+        let isFree = isLast || (pair?.receivesPosted ?? 0) == 0
+        if isFree { server.closed(path, forViolation: forViolation) }
+        let (server, path) = (server, path)
+        if let pair, let id {
+            server.rail.bury(pair, id) { if !isFree { server.closed(path, forViolation: forViolation) } }
+        } else {
+            id.map(server.rail.letGo)
+        }
         pair = nil
-        if let id { server.rail.letGo(of: id) }
         id = nil
-        server.closed(path, forViolation: forViolation)
     }
 
     func fallSilent() {
@@ -217,8 +230,6 @@ final class RDMAServingConnection: QueuePairUser {
 
     private func probe() {
         guard let pair, pair.hasRoom(for: 2) else { return }
-        var message: [UInt8] = []
-        message.append(littleEndian: RDMAFrames.probeMagic)
-        do throws(SystemError) { try pair.send(message) } catch { close() }
+        do throws(SystemError) { try pair.send { $0.append(littleEndian: RDMAFrames.probeMagic) } } catch { close() }
     }
 }

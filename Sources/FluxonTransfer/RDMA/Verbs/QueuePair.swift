@@ -16,9 +16,9 @@ protocol QueuePairUser: AnyObject {
 
 /// A reliable connection's queue pair with its completion queue and the memory of its messages. On the loop only.
 ///
-///     open ──disconnect, or a failure──▶ error (what was posted comes back failed) ──destroy──▶ gone
+///     open ──disconnect, or a failure──▶ error (what was posted comes back failed) ──closed──▶ remains ──destroyed by the reaper──▶ gone
 ///
-/// Nothing touches the memory of its work after `destroy`, which waits for nobody.
+/// Nothing touches the memory of its work once that has come back, or when its remains are destroyed.
 final class QueuePair {
     struct Failure {
         let text: String
@@ -58,6 +58,7 @@ final class QueuePair {
     private var isArmed = true
     private let busyPoll: Duration
     private var lastCompletion: BootInstant
+    private lazy var pollAgain: () -> Void = { [weak self] in self?.poll() }
     weak var user: (any QueuePairUser)?
 
     /// Reads whose bytes may still come.
@@ -73,7 +74,7 @@ final class QueuePair {
         lastCompletion = rail.loop.now
         channel = rail.completions
         ledger = SendLedger(capacity: sizes.sends)
-        // SAFETY: allocated here, freed in `deinit`, after the device let go of it in `destroy`.
+        // SAFETY: allocated here, freed with the remains, when the device has let go of it.
         let memory = UnsafeMutableRawBufferPointer.allocate(
             byteCount: sizes.receives * sizes.receivedBytes + sizes.sends * sizes.sentBytes, alignment: 4096)
         memory.initializeMemory(as: UInt8.self, repeating: 0)
@@ -89,10 +90,7 @@ final class QueuePair {
         for slot in 0..<sizes.receives { postReceive(slot) }
     }
 
-    deinit {
-        destroy()
-        memory.deallocate()
-    }
+    deinit { precondition(isDestroyed, "a queue pair is closed before it is let go of") }
 
     private final class Report { weak var pair: QueuePair? }
     private typealias Made = (
@@ -140,31 +138,33 @@ final class QueuePair {
         readsOnTheirWay += 1
     }
 
-    /// Sends a message of at most `sentBytes`.
-    func send(_ message: [UInt8]) throws(SystemError) {
-        try send(message, body: nil, bodyKey: 0, isReceipt: false)
+    /// Sends a message of at most `sentBytes`, which `write` writes to where it leaves from. There must be room.
+    func send(_ write: (inout OutputRawSpan) -> Void) throws(SystemError) {
+        _ = try send(write, body: nil, bodyKey: 0)
     }
 
     /// The same followed by bytes that lie in registered memory; they are the device's until `sent`.
     ///
     /// - Returns: What `sent` will name.
-    func send(_ message: [UInt8], body: UnsafeRawBufferPointer, key: UInt32) throws(SystemError) -> UInt64 {
-        try send(message, body: body, bodyKey: key, isReceipt: true)
+    func send(body: UnsafeRawBufferPointer, key: UInt32, _ write: (inout OutputRawSpan) -> Void) throws(SystemError) -> UInt64 {
+        try send(write, body: body, bodyKey: key)
     }
 
-    @discardableResult
     private func send(
-        _ message: [UInt8], body: UnsafeRawBufferPointer?, bodyKey: UInt32, isReceipt: Bool
+        _ write: (inout OutputRawSpan) -> Void, body: UnsafeRawBufferPointer?, bodyKey: UInt32
     ) throws(SystemError) -> UInt64 {
-        let isInline = body == nil && message.count <= inlineBytes
-        let work = ledger.post(isSignalled: isReceipt || !isInline)
-        let place = sizes.receives * sizes.receivedBytes + work.slot * sizes.sentBytes
+        let place = sizes.receives * sizes.receivedBytes + ledger.nextSlot * sizes.sentBytes
         let slot = UnsafeMutableRawBufferPointer(rebasing: memory[place..<place + sizes.sentBytes])
-        slot.copyBytes(from: message.prefix(sizes.sentBytes))
-        let kind = isReceipt ? Kind.receipt : Kind.message
+        // SAFETY: the device has let go of this place, and `memory` outlives the call.
+        var output = OutputRawSpan(buffer: slot, initializedCount: 0)
+        write(&output)
+        let byteCount = output.finalize(for: slot)
+        let isInline = body == nil && byteCount <= inlineBytes
+        let work = ledger.post(isSignalled: !isInline)
+        let kind = body == nil ? Kind.message : Kind.receipt
         var raw = cfluxon_rdma_message(
             work: kind.rawValue << Self.kindShift | work.sequence, head_address: UInt64(UInt(bitPattern: slot.baseAddress)),
-            body_address: UInt64(UInt(bitPattern: body?.baseAddress)), head_bytes: UInt32(min(message.count, sizes.sentBytes)),
+            body_address: UInt64(UInt(bitPattern: body?.baseAddress)), head_bytes: UInt32(byteCount),
             body_bytes: UInt32(body?.count ?? 0), head_key: region.localKey, body_key: bodyKey, is_inline: isInline ? 1 : 0,
             is_signalled: work.isSignalled ? 1 : 0)
         _ = try verb(cfluxon_rdma_post_send(pair, &raw), "post an RDMA message")
@@ -190,7 +190,7 @@ final class QueuePair {
     private func poll() {
         guard !isDestroyed else { return }
         if take() > 0 {
-            lastCompletion = loop.now
+            if busyPoll > .zero { lastCompletion = loop.now }
         } else if !isWorthPolling {
             guard !isArmed else { return }
             _ = cfluxon_rdma_arm(queue)
@@ -198,7 +198,7 @@ final class QueuePair {
             // What came before it was asked for is not reported.
             guard take() > 0 else { return }
         }
-        loop.inNextTick { [weak self] in self?.poll() }
+        loop.inNextTick(pollAgain)
     }
 
     /// Whether something is awaited that will come sooner than a sleeping loop wakes.
@@ -246,15 +246,28 @@ final class QueuePair {
     /// Moves the queue pair to error without a word to the peer.
     func fail() { _ = cfluxon_rdma_fail(pair) }
 
-    /// Ends all work: no memory of it is touched any more when this returns. The connection's id can go after this.
-    func destroy() {
-        guard !isDestroyed else { return }
+    /// Nothing is reported after this. What is left is to be destroyed, before the connection's id.
+    func close() -> Remains {
+        precondition(!isDestroyed, "closed once")
         isDestroyed = true
-        cfluxon_rdma_queue_pair_destroy(id.handle)
         channel.remove(tag)
-        cfluxon_rdma_completion_queue_destroy(queue)
-        readsOnTheirWay = 0
-        receivesPosted = 0
+        return Remains(id: id, queue: queue, region: region, memory: memory)
+    }
+
+    /// What the kernel and the device still have of it.
+    struct Remains {
+        fileprivate let id: ConnectionID
+        fileprivate let queue: OpaquePointer
+        fileprivate let region: VerbsRegion
+        fileprivate let memory: UnsafeMutableRawBufferPointer
+
+        /// No memory of its work is touched any more when this returns, which may take as long as the kernel likes.
+        func destroy() {
+            cfluxon_rdma_queue_pair_destroy(id.handle)
+            cfluxon_rdma_completion_queue_destroy(queue)
+            region.deregister()
+            memory.deallocate()
+        }
     }
 }
 

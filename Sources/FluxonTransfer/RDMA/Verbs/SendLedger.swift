@@ -18,6 +18,9 @@ struct SendLedger {
     /// Places left.
     var room: Int { capacity - Int(posted - completed) }
 
+    /// The place that is taken next.
+    var nextSlot: Int { Int(posted % UInt64(capacity)) }
+
     /// Takes the next place. There must be room.
     ///
     /// - Parameter isSignalled: Whether a completion is needed anyway; else every so often one is asked for.
@@ -26,7 +29,7 @@ struct SendLedger {
         let isSignalled = isSignalled || silent + 1 >= max(capacity / 4, 1)
         silent = isSignalled ? 0 : silent + 1
         defer { posted += 1 }
-        return Work(sequence: posted, slot: Int(posted % UInt64(capacity)), isSignalled: isSignalled)
+        return Work(sequence: posted, slot: nextSlot, isSignalled: isSignalled)
     }
 
     /// A completion came for `sequence`.

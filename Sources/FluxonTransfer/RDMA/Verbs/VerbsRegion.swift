@@ -4,6 +4,7 @@ import FluxonSystem
 /// Memory that an RDMA device may read or write, until this goes.
 final class VerbsRegion {
     private let handle: OpaquePointer
+    private var isDeregistered = false
     let start: UInt
     let byteCount: Int
     let localKey: UInt32
@@ -27,7 +28,14 @@ final class VerbsRegion {
         remoteKey = cfluxon_rdma_remote_key(region)
     }
 
-    deinit { cfluxon_rdma_deregister(handle) }
+    deinit { deregister() }
+
+    /// The device forgets it, earlier than this goes.
+    func deregister() {
+        guard !isDeregistered else { return }
+        isDeregistered = true
+        _ = cfluxon_rdma_deregister(handle)
+    }
 
     var end: UInt { start + UInt(byteCount) }
 }
