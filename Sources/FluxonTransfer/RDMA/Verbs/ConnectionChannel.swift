@@ -23,7 +23,7 @@ final class ConnectionChannel {
 
     init(loop: EventLoop) throws(SystemError) {
         var channel: OpaquePointer?
-        _ = try verb(cfluxon_rdma_event_channel_create(&channel), "open the RDMA connection manager")
+        _ = try verb(cfluxon_rdma_event_channel_create(&channel), "open the RDMA connection manager", advice: VerbsDevices.advice)
         guard let channel else { throw SystemError("open the RDMA connection manager", errno: 0) }
         handle = channel
         registration = try loop.register(cfluxon_rdma_event_channel_descriptor(channel), .readable) { [unowned self] _ in report() }

@@ -21,7 +21,7 @@ final class VerbsDevices {
     deinit { cfluxon_rdma_devices_close(handle) }
 
     /// What opening needs from the machine.
-    private static let advice =
+    static let advice =
         "load the kernel's rdma_ucm and ib_uverbs (modprobe rdma_ucm ib_uverbs) and let this user open /dev/infiniband/rdma_cm and "
         + "/dev/infiniband/uverbs*; in a container pass both (--device /dev/infiniband). Until then TCP is used"
 
