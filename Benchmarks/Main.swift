@@ -36,7 +36,7 @@ import Glibc
         case "growth": for one in try growths(arguments.dropFirst().first) { try await one.run() }
         case "failover": try await Failover.run(keys: arguments.dropFirst().first.flatMap { Int($0) } ?? 1_000_000)
         case "start": try await Start.run(poolBytes: arguments.dropFirst().first.flatMap(ByteSize.parse) ?? 8 << 30)
-        case "rdma": try await RDMACases.run(device: arguments.dropFirst().first)
+        case "rdma": try await RDMACases.run(arguments.dropFirst())
         case "rdma-cost": try await RDMACost.run(Array(arguments.dropFirst()))
         case "footprint": try await Footprint.run(keys: arguments.dropFirst().first.flatMap { Int($0) } ?? 200_000)
         default: try await Selection(arguments).run()
@@ -51,7 +51,7 @@ import Glibc
                fluxon-benchmarks growth [WHAT]        how costs grow: with keys, processes, in-flight, sizes; default: all four
                fluxon-benchmarks failover [KEYS]      the master is killed and started again: until gets and puts work
                fluxon-benchmarks start [SIZE]         a cold start with a pool of SIZE (default 8GiB), and attaching to it
-               fluxon-benchmarks rdma [DEVICE]        transfers through an RDMA device, where there is one
+               fluxon-benchmarks rdma [DEVICE] [BYTES…]  transfers through an RDMA device, where there is one
                fluxon-benchmarks rdma-cost CASE [VALUES]  what a read over RDMA costs this process: see scripts/bench --rdma
 
           NAME   only cases whose names contain it, e.g. 'local put'

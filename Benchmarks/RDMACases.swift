@@ -11,15 +11,16 @@ enum RDMACases {
     /// In flight with 64 MiB each more would be memory, not speed.
     private static let memoryBudget = 512 << 20
 
-    /// - Parameter wanted: The device; nil: the first that can be used.
-    static func run(device wanted: String?) async throws {
+    /// - Parameter arguments: A device, else the first that can be used is taken; numbers are sizes.
+    static func run(_ arguments: ArraySlice<String>) async throws {
+        let chosen = arguments.compactMap { Int($0) }
         let found = try await devices()
-        guard let device = wanted ?? found.first(where: { $0.state != .unusable })?.name else {
+        guard let device = arguments.first(where: { Int($0) == nil }) ?? found.first(where: { $0.state != .unusable })?.name else {
             let reasons = found.map { "\($0.name): \($0.reason)" }.joined(separator: "; ")
             return note("nothing to measure: \(found.isEmpty ? "this machine has no RDMA device" : reasons)")
         }
         if isSoftware(device) { note("\(device) is done in software, by this machine's processor: only correctness is claimed") }
-        for bytes in sizes {
+        for bytes in chosen.isEmpty ? sizes : chosen {
             for inFlight in [1, min(16, max(1, memoryBudget / bytes))] { try await measure(device, bytes: bytes, inFlight: inFlight) }
         }
     }
@@ -40,10 +41,11 @@ enum RDMACases {
         // A device done in software, in an emulated machine, takes its time.
         limits.connectPatience = .seconds(5)
         let pair = try await TransferPair.overRDMA(device: device, bytes: bytes, inFlight: inFlight, limits: limits, loops: loops)
-        // The connection is made before the clock runs.
+        // The connection is made before the clock runs, and what a few take tells how many tickets are needed.
         _ = try await TransferRun(pair, tickets: try await pair.tickets(inFlight), time: measuringTime).run()
-        let count = max(200, min(100_000, (64 << 30) / bytes))
-        let run = TransferRun(pair, tickets: try await pair.tickets(count), time: measuringTime)
+        let few = try await TransferRun(pair, tickets: try await pair.tickets(2 * inFlight), time: measuringTime).run()
+        let perSecond = Double(few.recorder.count) / (Double(max(1, few.nanoseconds)) / 1e9)
+        let run = TransferRun(pair, tickets: try await pair.tickets(2 * Int(perSecond) + 2 * inFlight), time: measuringTime)
         let measurement = try await run.measure("transfer rdma \(device)", threads: 2)
         guard pair.isRight else { throw BenchmarkFailure("\(device) brought other bytes than the source has, in values of \(bytes)") }
         await pair.close()

@@ -148,13 +148,19 @@ final class RDMAConnection: QueuePairUser {
         guard let pair, isReady else { return }
         // Room is left for the requests and last words of every read.
         while onTheirWay.count < limits.readPiecesInFlight, pair.hasRoom(for: 2 * limits.readsPerConnection + 1),
-            let read = posting.popFirst()
+            let read = posting.first
         {
-            guard let piece = read.pieces?.next() else { continue }
+            let piece = read.pieces?.next()
+            // One that is alone keeps its place: it has many pieces, and each is an order of its own.
+            if piece?.isLast != false {
+                posting.removeFirst()
+            } else if posting.count > 1 {
+                posting.append(posting.removeFirst())
+            }
+            guard let piece else { continue }
             do throws(SystemError) { try pair.read(piece) } catch { return close(.connectionLost("\(error)")) }
             read.onTheirWay += 1
             onTheirWay.append((read, piece.byteCount))
-            if read.pieces?.isEmpty == false { posting.append(read) }
         }
     }
 

@@ -5,6 +5,8 @@ struct ReadPiece: Hashable {
     let remoteAddress: UInt64
     let remoteKey: UInt32
     let byteCount: Int
+    /// Whether none follows.
+    let isLast: Bool
 }
 
 /// Cuts a read into pieces, in order: none crosses a border of the source's registered memory, of the destination's, or the longest piece.
@@ -32,13 +34,13 @@ struct ReadPieces {
         let source = remote[remoteIndex]
         let target = local[localIndex]
         let count = min(Int(clamping: source.byteCount - remoteOffset), target.byteCount - localOffset, longest)
-        let piece = ReadPiece(
-            localAddress: target.address + UInt(localOffset), localKey: target.localKey, remoteAddress: source.address + remoteOffset,
-            remoteKey: source.key, byteCount: count)
+        let (localAddress, remoteAddress) = (target.address + UInt(localOffset), source.address + remoteOffset)
         remoteOffset += UInt64(count)
         if remoteOffset == source.byteCount { (remoteIndex, remoteOffset) = (remoteIndex + 1, 0) }
         localOffset += count
         if localOffset == target.byteCount { (localIndex, localOffset) = (localIndex + 1, 0) }
-        return piece
+        return ReadPiece(
+            localAddress: localAddress, localKey: target.localKey, remoteAddress: remoteAddress, remoteKey: source.key, byteCount: count,
+            isLast: isEmpty)
     }
 }

@@ -209,16 +209,17 @@ final class QueuePair {
     private func take() -> Int {
         withUnsafeTemporaryAllocation(of: cfluxon_rdma_completion.self, capacity: Self.completionsPerTurn) { found in
             let count = max(Int(cfluxon_rdma_poll(queue, found.baseAddress, CInt(found.count))), 0)
-            for completion in found.prefix(count) where !isDestroyed { ended(completion) }
+            let user = user
+            for completion in found.prefix(count) where !isDestroyed { ended(completion, user) }
             return count
         }
     }
 
-    private func ended(_ completion: cfluxon_rdma_completion) {
+    private func ended(_ completion: cfluxon_rdma_completion, _ user: (any QueuePairUser)?) {
         let failure = completion.status == 0 ? nil : Failure(completion.status)
         let number = completion.work & (1 << Self.kindShift - 1)
         switch Kind(rawValue: completion.work >> Self.kindShift) {
-        case .receive: receiveEnded(slot: Int(number), byteCount: Int(completion.byte_count), failure)
+        case .receive: receiveEnded(slot: Int(number), byteCount: Int(completion.byte_count), failure, user)
         case .read:
             ledger.completed(number)
             readsOnTheirWay -= 1
@@ -233,7 +234,7 @@ final class QueuePair {
         }
     }
 
-    private func receiveEnded(slot: Int, byteCount: Int, _ failure: Failure?) {
+    private func receiveEnded(slot: Int, byteCount: Int, _ failure: Failure?, _ user: (any QueuePairUser)?) {
         receivesPosted -= 1
         if let failure { return user?.failed(failure) ?? () }
         let start = slot * sizes.receivedBytes
