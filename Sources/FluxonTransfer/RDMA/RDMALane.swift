@@ -6,8 +6,8 @@ final class RDMALane {
     let rail: RDMARail
     let transport: RDMATransport
     let server: RDMAServer
-    /// Where askers reach it.
-    let address: SocketAddress
+    /// Where askers reach it; nil before it is prepared.
+    private(set) var address: SocketAddress?
     private var events: Registration?
     private let onEvent: (RDMAEvent) -> Void
 
@@ -18,21 +18,32 @@ final class RDMALane {
         let loop = surroundings.loop
         onEvent = surroundings.onEvent
         rail = try RDMARail(found, devices: devices, reaper: reaper, loop: loop, busyPoll: surroundings.limits.busyPoll)
-        for bytes in surroundings.memory { try rail.register(bytes) }
         server = RDMAServer(
             rail: rail, channel: channel, loop: loop, cluster: surroundings.cluster, source: surroundings.source,
             limits: surroundings.limits, paths: surroundings.paths)
         transport = RDMATransport(
             rail: rail, position: position, channel: channel, loop: loop, cluster: surroundings.cluster, asker: surroundings.owner,
             limits: surroundings.limits)
-        address = try server.listen()
         let (transport, onServed) = (transport, surroundings.onServed)
         server.onServed = { asker, byteCount in onServed(transport.name, asker, byteCount) }
         transport.onConnection = { [name = transport.name, onEvent] address, failure in
             let path = "\(name) \(address)"
             onEvent(failure.map { .lost(TransferError($0, path: path)) } ?? .connected(path: path))
         }
-        events = try rail.watchEvents { [weak self] isActive in self?.linkChanged(isActive) }
+    }
+
+    /// Registers `memory` and listens. `completion` runs on the loop.
+    func prepare(_ memory: [UnsafeMutableRawBufferPointer], completion: @escaping (SystemError?) -> Void) {
+        rail.register(memory) { [self] failure in
+            if let failure { return completion(failure) }
+            do throws(SystemError) {
+                address = try server.listen()
+                events = try rail.watchEvents { [weak self] isActive in self?.linkChanged(isActive) }
+                completion(nil)
+            } catch {
+                completion(error)
+            }
+        }
     }
 
     private func linkChanged(_ isActive: Bool) {
@@ -76,7 +87,7 @@ final class RDMALane {
 
     /// Adds what it has carried.
     func count(into device: inout NetworkAnswer.Device) {
-        device.address = "\(address)"
+        if let address { device.address = "\(address)" }
         device.bytesRead = transport.bytesRead
         device.reads = transport.readCount
         device.errors = transport.errorCount

@@ -3,9 +3,9 @@ import FluxonSystem
 
 /// The RDMA side of one owner: its devices, each with a way of reading and a way of being read. On the loop only.
 ///
-///     found ──settings allow it──▶ in use: rail (memory registered), RDMATransport (reads), RDMAServer (is read from)
-///       ▲                            │ settings forbid it
-///       └──nothing uses it any more── closing (what was on its way goes on over other paths)
+///     found ──settings allow it──▶ preparing (memory is registered) ──▶ in use: RDMATransport (reads), RDMAServer (is read from)
+///       ▲                                                               │ settings forbid it
+///       └──────────────nothing uses it any more── closing (what was on its way goes on over other paths)
 final class RDMAService: NetworkDevices {
     /// What every device needs to know.
     struct Surroundings {
@@ -31,6 +31,8 @@ final class RDMAService: NetworkDevices {
     /// Names of the devices that the configuration allows, best first.
     private let names: [String]
     private var lanes: [String: RDMALane] = [:]
+    private var preparing: [String: RDMALane] = [:]
+    private var isClosed = false
     private var closing: [RDMALane] = []
     /// Why a device that may be used is not.
     private var failures: [String: String] = [:]
@@ -59,7 +61,7 @@ final class RDMAService: NetworkDevices {
     }
 
     /// Where other owners read from this one: the form of `TransferPeer.addresses["rdma"]`. Empty: nowhere.
-    var addresses: String { inUse.map { "\($0.address)" }.joined(separator: " ") }
+    var addresses: String { inUse.compactMap(\.address).map(\.description).joined(separator: " ") }
 
     private var inUse: [RDMALane] { names.compactMap { lanes[$0] } }
 
@@ -68,7 +70,7 @@ final class RDMAService: NetworkDevices {
     func apply(_ settings: NetworkSettings) {
         self.settings = settings
         for name in names where lanes[name] != nil && !settings.allows(name) { close(name) }
-        for name in names where lanes[name] == nil && settings.allows(name) { open(name) }
+        for name in names where lanes[name] == nil && preparing[name] == nil && settings.allows(name) { open(name) }
         surroundings.onChange(inUse.map(\.transport))
     }
 
@@ -76,12 +78,27 @@ final class RDMAService: NetworkDevices {
         guard let found = discovery.usable.first(where: { $0.port.name == name }) else { return }
         do throws(SystemError) {
             let position = names.firstIndex(of: name) ?? 0
-            lanes[name] = try RDMALane(found, position: position, devices: devices, channel: channel, reaper: reaper, surroundings)
+            let lane = try RDMALane(found, position: position, devices: devices, channel: channel, reaper: reaper, surroundings)
+            preparing[name] = lane
             failures[name] = nil
+            lane.prepare(surroundings.memory) { [weak self] failure in self?.prepared(name, lane, failure) }
         } catch {
-            failures[name] = "\(error)"
-            surroundings.onEvent(.unusable("\(name) is not used: \(error)"))
+            failed(name, error)
         }
+    }
+
+    private func prepared(_ name: String, _ lane: RDMALane, _ failure: SystemError?) {
+        preparing[name] = nil
+        lanes[name] = lane
+        if let failure { failed(name, failure) }
+        // It may have been switched off again meanwhile, or this owner ends.
+        guard failure == nil, settings?.allows(name) == true, !isClosed else { return close(name) }
+        surroundings.onChange(inUse.map(\.transport))
+    }
+
+    private func failed(_ name: String, _ error: SystemError) {
+        failures[name] = "\(error)"
+        surroundings.onEvent(.unusable("\(name) is not used: \(error)"))
     }
 
     /// What is on its way goes on over another path; the device is let go of when nothing of it is.
@@ -115,6 +132,7 @@ final class RDMAService: NetworkDevices {
             return (.disabled, "network.rdma_device_names of this owner does not name it; add it there and restart the owner")
         }
         if let failure = failures[name] { return (.unusable, failure) }
+        if preparing[name] != nil { return (.down, "the pool is being registered with it") }
         guard let lane = lanes[name] else {
             let isKnown = settings != nil
             return (.disabled, isKnown ? "switched off; `fluxon network enable \(name)` switches it on" : "etcd has not been read yet")
@@ -130,6 +148,7 @@ final class RDMAService: NetworkDevices {
 
     /// Ends every path: those of readers within this call, its own reads in later turns, when their destinations are free.
     func close() {
+        isClosed = true
         closing += inUse
         for lane in inUse { lane.closeNow { [self] in ended(lane) } }
         lanes = [:]

@@ -66,6 +66,7 @@ struct RDMAVerbsTests {
         #expect(devices.allSatisfy { $0.state == .disabled && $0.reason.contains("fluxon network enable") })
 
         await reader.transfer.apply(.everyDevice, revision: 3)
+        try await VerbsOwners.prepared(reader, devices: 2)
         let small = owners.memory(2 << 20)
         source.fill(seed: 2)
         try await owners.read(VerbsArena.Piece(bytes: .init(rebasing: source.bytes[..<(2 << 20)])), into: small)

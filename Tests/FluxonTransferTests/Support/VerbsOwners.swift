@@ -27,6 +27,14 @@ final class VerbsOwners: Sendable {
             }
             #expect(found)
             await owner.transfer.apply(.everyDevice, revision: 1)
+            try await Self.prepared(owner, devices: devices?.count ?? 2)
+        }
+    }
+
+    /// Returns when this many devices of the owner can be used.
+    static func prepared(_ owner: Owner, devices: Int) async throws {
+        while await owner.transfer.networkAnswer().devices.count(where: { $0.state == .active }) < devices {
+            try await owner.loop.sleep(for: .milliseconds(1))
         }
     }
 

@@ -71,29 +71,61 @@ final class RDMARail {
             }))
     }
 
-    /// Lets the device read into `bytes`, and peers read out of it.
+    /// Lets the device read into `bytes`, and peers read out of it. A large pool takes the kernel a second, of a thread of its own.
     ///
-    /// - Parameter bytes: In place for as long as this rail lives.
-    /// - Throws: With what to do about a limit of locked memory.
-    func register(_ bytes: UnsafeMutableRawBufferPointer) throws(SystemError) {
-        let lockable = cfluxon_rdma_raise_locked_memory()
-        do throws(SystemError) {
-            try register(bytes, onDemand: false)
-        } catch {
-            // Pages that are not pinned count towards no limit.
-            if port.hasPagesOnDemand { return try register(bytes, onDemand: true) }
-            throw SystemError(
-                "register the pool's \(bytes.count) bytes with \(name)", errno: error.errno,
-                advice: Self.advice(bytes.count, lockable: lockable))
+    /// - Parameters:
+    ///   - bytes: In place for as long as this rail lives.
+    ///   - completion: Runs on the loop, with what to do about a limit of locked memory where that is in the way.
+    func register(_ bytes: [UnsafeMutableRawBufferPointer], completion: @escaping (SystemError?) -> Void) {
+        let carried = OnLoop(bytes)
+        let completion = OnLoop(completion)
+        let rail = OnLoop(self)
+        let work: @Sendable () -> Void = {
+            let result: Result<[VerbsRegion], SystemError>
+            do throws(SystemError) { result = .success(try rail.value.makeRegions(of: carried.value)) } catch { result = .failure(error) }
+            let found = OnLoop(result)
+            rail.value.loop.execute { rail.value.registered(found.value, completion.value) }
+        }
+        do throws(SystemError) { try KernelThread.start(name: "rdma-register", detached: true, work) } catch { completion.value(error) }
+    }
+
+    private func registered(_ result: Result<[VerbsRegion], SystemError>, _ completion: (SystemError?) -> Void) {
+        switch result {
+        case .success(let regions):
+            memory.add(regions)
+            completion(nil)
+        case .failure(let error): completion(error)
         }
     }
 
-    private func register(_ bytes: UnsafeMutableRawBufferPointer, onDemand: Bool) throws(SystemError) {
+    /// The same within this call, for little memory.
+    func register(_ bytes: UnsafeMutableRawBufferPointer) throws(SystemError) { memory.add(try makeRegions(of: [bytes])) }
+
+    /// On any thread.
+    private func makeRegions(of memory: [UnsafeMutableRawBufferPointer]) throws(SystemError) -> [VerbsRegion] {
+        let lockable = cfluxon_rdma_raise_locked_memory()
+        var regions: [VerbsRegion] = []
+        for bytes in memory {
+            do throws(SystemError) {
+                regions += try makeRegions(of: bytes, onDemand: false)
+            } catch {
+                guard port.hasPagesOnDemand else {
+                    throw SystemError(
+                        "register the pool's \(bytes.count) bytes with \(name)", errno: error.errno,
+                        advice: Self.advice(bytes.count, lockable: lockable))
+                }
+                // Pages that are not pinned count towards no limit.
+                regions += try makeRegions(of: bytes, onDemand: true)
+            }
+        }
+        return regions
+    }
+
+    private func makeRegions(of bytes: UnsafeMutableRawBufferPointer, onDemand: Bool) throws(SystemError) -> [VerbsRegion] {
         let largest = port.largestRegion > 0 ? Int(clamping: port.largestRegion) : Int.max
-        memory.add(
-            try RegisteredMemory.inChunks(of: bytes, atMost: largest) { part throws(SystemError) in
-                try VerbsRegion(domain, part, isReadable: true, onDemand: onDemand)
-            })
+        return try RegisteredMemory.inChunks(of: bytes, atMost: largest) { part throws(SystemError) in
+            try VerbsRegion(domain, part, isReadable: true, onDemand: onDemand)
+        }
     }
 
     /// Nothing is reported after this. Its queue pairs must be gone.
