@@ -30,7 +30,9 @@ enum RDMACost: String, CaseIterable {
     }
 
     static func run(_ arguments: [String]) async throws {
-        guard let one = arguments.first.flatMap(RDMACost.init), let values = arguments.count > 1 ? Int(arguments[1]) : 100_000 else {
+        guard let one = arguments.first.flatMap(RDMACost.init), let values = arguments.count > 1 ? Int(arguments[1]) : 100_000,
+            values > 0
+        else {
             throw BenchmarkFailure("rdma-cost takes one of \(allCases.map(\.rawValue).joined(separator: ", ")), and a number of values")
         }
         try await one.measure(values)
