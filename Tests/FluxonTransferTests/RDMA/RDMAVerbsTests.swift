@@ -22,9 +22,13 @@ struct RDMAVerbsTests {
         await owners.stop()
     }
 
-    @Test("values go by RDMA, small ones with the answer; counters say so at both ends")
-    func reads() async throws {
-        let owners = try await VerbsOwners(devices: ["rxe1"])
+    @Test(
+        "values go by RDMA, small ones with the answer; counters say so at both ends, whether completions are reported or looked for",
+        arguments: [Duration.zero, TransferLimits.busyPollTime])
+    func reads(busyPoll: Duration) async throws {
+        var limits = VerbsOwners.patient
+        limits.busyPoll = busyPoll
+        let owners = try await VerbsOwners(devices: ["rxe1"], limits: limits)
         var total: UInt64 = 0
         for (index, size) in [1, 4096, 4097, 3_000_001].enumerated() {
             let (source, target) = (owners.memory(size), owners.memory(size))
