@@ -33,7 +33,7 @@ struct RelayLongTests {
         try cluster.await("tickets", "holder", "0")
 
         try cluster.mendWay(kind)
-        try cluster.await("unreachable", "asker", "")
+        try cluster.await("unreachable", "asker", "none")
         try await holder.put("value-0", TestValue.bytes(number: 77, count: 1 << 20))
         let value = try #require(try await asker.get("value-0", timeout: .seconds(10)))
         #expect(TestValue.number(of: value) == 77)
