@@ -127,8 +127,14 @@ final class QueuePair {
     /// Whether `count` more sends have room.
     func hasRoom(for count: Int) -> Bool { ledger.room >= count }
 
+    /// A device that reports what has left later than the peer answers it ends the connection, not the process.
+    private func requireRoom() throws(SystemError) {
+        guard ledger.room > 0 else { throw SystemError("post RDMA work: all \(sizes.sends) places of the send queue are taken", errno: 0) }
+    }
+
     /// Starts to read a piece. Reads end in the order of their start.
     func read(_ piece: ReadPiece) throws(SystemError) {
+        try requireRoom()
         let work = ledger.post(isSignalled: true)
         var read = cfluxon_rdma_read(
             work: Kind.read.rawValue << Self.kindShift | work.sequence, local_address: UInt64(piece.localAddress),
@@ -138,7 +144,7 @@ final class QueuePair {
         readsOnTheirWay += 1
     }
 
-    /// Sends a message of at most `sentBytes`, which `write` writes to where it leaves from. There must be room.
+    /// Sends a message of at most `sentBytes`, which `write` writes to where it leaves from.
     func send(_ write: (inout OutputRawSpan) -> Void) throws(SystemError) {
         _ = try send(write, body: nil, bodyKey: 0)
     }
@@ -153,6 +159,7 @@ final class QueuePair {
     private func send(
         _ write: (inout OutputRawSpan) -> Void, body: UnsafeRawBufferPointer?, bodyKey: UInt32
     ) throws(SystemError) -> UInt64 {
+        try requireRoom()
         let place = sizes.receives * sizes.receivedBytes + ledger.nextSlot * sizes.sentBytes
         let slot = UnsafeMutableRawBufferPointer(rebasing: memory[place..<place + sizes.sentBytes])
         // SAFETY: the device has let go of this place, and `memory` outlives the call.
