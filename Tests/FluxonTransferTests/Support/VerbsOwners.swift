@@ -46,6 +46,14 @@ final class VerbsOwners: Sendable {
         return limits
     }()
 
+    /// The same with pieces so small and so few at a time that a large value takes many turns of the loop.
+    static let gradual: TransferLimits = {
+        var limits = patient
+        limits.readPieceBytes = 64 << 10
+        limits.readPiecesInFlight = 4
+        return limits
+    }()
+
     /// The holder as the reader sees it now.
     var peer: TransferPeer {
         get async {
