@@ -1,12 +1,15 @@
 /// Named values on one line, `name=value name=value`, as metadata are written to etcd: for programs, and for a person with `etcdctl`.
 /// A value is free of spaces and line breaks; names and values are at most `Limits.attributeBytes` bytes together.
 package struct AttributeLine: Hashable, Sendable {
-    private let values: [String: String]
-    private let names: [String]
+    private var values: [String: String] = [:]
+    private var names: [String] = []
 
+    /// Of a name that is there twice the first value holds.
     package init(_ pairs: [(name: String, value: String)]) {
-        names = pairs.map(\.name)
-        values = Dictionary(pairs.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+        for pair in pairs where values[pair.name] == nil {
+            names.append(pair.name)
+            values[pair.name] = pair.value
+        }
     }
 
     /// Reads what `text` writes. Nil when a word has no `=` or the line is too long: somebody else's data.
