@@ -34,6 +34,15 @@ package struct ReadOrder: Sendable {
     }
 }
 
+extension ReadOrder {
+    /// Why a transport does not begin it; nil: it can.
+    func refusal(isClosed: Bool) -> TransferError.Reason? {
+        guard !isClosed else { return .closed }
+        guard range.byteCount > UInt64(destination.bytes.count) else { return nil }
+        return .destinationTooSmall(bytes: destination.bytes.count, needed: range.byteCount)
+    }
+}
+
 /// A way of reading another owner's memory. Everything happens on one event loop; nothing is thread-safe.
 ///
 /// The contract that the conformance suite checks:

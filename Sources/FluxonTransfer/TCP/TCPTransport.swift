@@ -26,14 +26,7 @@ package final class TCPTransport: Transport {
 
     package func read(_ order: ReadOrder, completion: @escaping (Result<Void, TransferError>) -> Void) -> any RunningRead {
         let read = TCPRead(order, loop: loop, completion: completion)
-        let needed = order.range.byteCount
-        if isClosed {
-            read.fail(.closed)
-        } else if needed > UInt64(order.destination.bytes.count) {
-            read.fail(.destinationTooSmall(bytes: order.destination.bytes.count, needed: needed))
-        } else {
-            peer(at: order.address).submit(read)
-        }
+        if let refusal = order.refusal(isClosed: isClosed) { read.fail(refusal) } else { peer(at: order.address).submit(read) }
         return read
     }
 

@@ -16,10 +16,6 @@ struct RegisteredMemory {
     /// By address; they do not overlap.
     private var regions: [VerbsRegion] = []
 
-    /// Memory that is registered, in bytes.
-    var byteCount: Int { regions.reduce(0) { $0 + $1.byteCount } }
-    var regionCount: Int { regions.count }
-
     mutating func add(_ added: [VerbsRegion]) {
         regions = (regions + added).sorted { $0.start < $1.start }
     }

@@ -55,14 +55,7 @@ final class RDMATransport: Transport {
             count(result, of: order.range)
             completion(result)
         }
-        let needed = order.range.byteCount
-        if isClosed {
-            read.fail(.closed)
-        } else if needed > UInt64(order.destination.bytes.count) {
-            read.fail(.destinationTooSmall(bytes: order.destination.bytes.count, needed: needed))
-        } else {
-            peer(at: order.address).submit(read)
-        }
+        if let refusal = order.refusal(isClosed: isClosed) { read.fail(refusal) } else { peer(at: order.address).submit(read) }
         return read
     }
 
