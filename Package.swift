@@ -14,6 +14,10 @@ let isPlanting = Context.environment["FLUXON_PLANTING"] == "1"
 let planted: [SwiftSetting] =
     settings + [isPlanting ? .define("FLUXON_PLANTING") : .define("FLUXON_PLANTING", .when(configuration: .debug))]
 
+/// What `--version` calls the commit: scripts/install says it. Never asked of git here: SwiftPM keeps the answer beyond the next commit
+/// (docs/decisions/0049).
+let commit = (Context.environment["FLUXON_COMMIT"] ?? "unknown").filter { $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) }
+
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
@@ -30,7 +34,7 @@ func role(_ name: String, executable: String, _ dependencies: [Target.Dependency
     [
         library(name, dependencies, exclude: ["Main"]),
         .executableTarget(
-            name: executable, dependencies: [.target(name: name), "FluxonCore", "FluxonRole", logging, arguments],
+            name: executable, dependencies: [.target(name: name), "FluxonCore", "FluxonRole", "FluxonVersion", logging, arguments],
             path: "Sources/\(name)/Main", swiftSettings: settings),
     ]
 }
@@ -49,6 +53,7 @@ let cTargets: [Target] = [
     .target(name: "CLinux"),
     .target(name: "CFluxonPool"),
     .target(name: "CFluxonChecksum"),
+    .target(name: "CFluxonCommit", cSettings: [.define("FLUXON_COMMIT", to: "\"\(commit)\"")]),
     .target(name: "CNuma", linkerSettings: [.linkedLibrary("numa")]),
     .target(name: "CVerbs", linkerSettings: [.linkedLibrary("ibverbs"), .linkedLibrary("rdmacm")]),
     .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
@@ -59,9 +64,13 @@ let mechanisms: [Target] = [
     library("FluxonCore", [.product(name: "Yams", package: "Yams")]),
     library("FluxonSystem", ["CLinux", "CNuma", "FluxonCore", deque, heap]),
     library("FluxonTLS", ["COpenSSL", "FluxonCore"]),
+    library("FluxonVersion", ["CFluxonCommit", "FluxonCore"]),
     library(
         "FluxonRole",
-        ["FluxonCore", "FluxonSystem", logging, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle")]),
+        [
+            "FluxonCore", "FluxonSystem", "FluxonVersion", logging, lifecycle,
+            .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        ]),
     library("FluxonPool", ["CFluxonPool", "FluxonCore", "FluxonSystem"]),
     library("FluxonRPC", ["CNGHTTP2", "FluxonCore", "FluxonSystem", "FluxonTLS", deque, logging]),
     library("FluxonTransfer", ["CFluxonChecksum", "CVerbs", "FluxonCore", "FluxonSystem", "FluxonTLS", deque, logging]),
@@ -89,7 +98,7 @@ let face: [Target] = [
     library("Fluxon", ["FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", deque]),
     library("FluxonMeasure", ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC"]),
     .executableTarget(
-        name: "fluxon", dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonMeasure", arguments],
+        name: "fluxon", dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonMeasure", "FluxonVersion", arguments],
         path: "Sources/FluxonCLI", swiftSettings: settings),
 ]
 

@@ -33,6 +33,10 @@ struct ControlClient: ~Copyable {
         try StatusAnswer(decoding: await client.unary(MethodPath.controlStatus, [], deadline: timeout))
     }
 
+    func keys(_ request: KeysRequest) async throws -> KeysAnswer {
+        try KeysAnswer(decoding: await client.unary(MethodPath.controlKeys, request.encoded(), deadline: timeout))
+    }
+
     /// - Parameter request: Also for owners elsewhere: this one gathers.
     func network(_ request: NetworkRequest) async throws -> NetworkReport {
         try NetworkReport(decoding: await client.unary(MethodPath.controlNetwork, request.encoded(), deadline: timeout))

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FluxonCore
+import FluxonVersion
 
 /// `fluxon`: parses, runs one command, and ends with 0 (fine), 1 (failed), 3 (no such key) or 64 (usage).
 @main enum Main {
@@ -44,8 +45,9 @@ struct FluxonCommand: ParsableCommand {
 
             Exit codes: 0 fine, 1 failed, 3 no such key, 64 wrong usage.
             """,
+        version: BuildIdentity.current.line(of: "fluxon"),
         subcommands: [
             DevCommand.self, KVCommand.self, MembersCommand.self, NetworkCommand.self, StatusCommand.self, MetricsCommand.self,
-            BenchCommand.self,
+            BenchCommand.self, VersionCommand.self,
         ])
 }

@@ -34,6 +34,9 @@ package enum Limits {
     package static let networkChangeTimeout = Duration.seconds(4)
     /// How long a switch of a device waits for its owner's word that it is in force: it takes milliseconds, or something is wrong.
     package static let networkConfirmation = Duration.seconds(2)
+    /// Keys in one page of `fluxon kv ls`, and keys that the master looks at for it in one turn: a fraction of a millisecond.
+    package static let keysPageEntries = 1024
+    package static let keysPageVisits = 4096
     /// Sections of a status, and figures of a section.
     package static let statusFigures = 256
     /// Unacknowledged messages of a link beyond which its session ends (CONSISTENCY L1).

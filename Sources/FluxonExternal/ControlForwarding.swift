@@ -13,7 +13,8 @@ final class ControlForwarding {
         self.loop = loop
         self.location = location
         for path in [
-            MethodPath.controlMembers, MethodPath.controlStatus, MethodPath.controlNetwork, MethodPath.controlNetworkChange,
+            MethodPath.controlMembers, MethodPath.controlStatus, MethodPath.controlKeys, MethodPath.controlNetwork,
+            MethodPath.controlNetworkChange,
         ] {
             server.handle(path) { [weak self] stream in self?.forward(stream) }
         }

@@ -1,5 +1,6 @@
 internal import FluxonCore
 internal import FluxonSystem
+internal import FluxonVersion
 internal import Glibc
 package import Logging
 package import ServiceLifecycle
@@ -27,6 +28,8 @@ package enum RoleProcess {
             configuration = try Configuration(yaml: readText(file), file: file)
             logger = try makeLogger(label, configuration)
         } catch { fail(error, status: 64) }
+        let build = BuildIdentity.current
+        logger.info("starts", metadata: ["fluxon.commit": "\(build.commit)", "fluxon.protocol": "\(build.protocolVersion)"])
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [.init(service: service(configuration, logger), successTerminationBehavior: .gracefullyShutdownGroup)],

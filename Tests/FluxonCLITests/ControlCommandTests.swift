@@ -19,20 +19,41 @@ import Testing
     @Test("members is a table for a person and one object for a script")
     func members() throws {
         let table = try fluxon("members").output.split(separator: "\n")
-        #expect(table[0].split(separator: " ") == ["ROLE", "INSTANCE", "STATE", "LIFE", "HOST", "PID", "POOL", "SILENT", "ADDRESS"])
+        #expect(table[0].split(separator: " ") == ["ROLE", "INSTANCE", "STATE", "FOR", "LIFE", "HOST", "PID", "POOL", "SILENT", "ADDRESS"])
         #expect(
-            table[1].split(separator: " ") == ["owner", "owner-1", "in", "3", "here", "42", "1.5", "GiB", "250", "ms", "127.0.0.1:7401"])
+            table[1].split(separator: " ") == [
+                "owner", "owner-1", "in", "3", "min", "3", "here", "42", "1.5", "GiB", "250", "ms", "127.0.0.1:7401",
+            ])
         #expect(table[3] == "cluster demo, term 7")
         let object = try JSONValue(parsing: Array(fluxon("members", "--json").output.utf8))
         #expect(object["cluster_name"]?.text == "demo" && object["term"]?.unsignedInteger == 7)
         #expect(object["members"]?.elements?.first?["pool_bytes"]?.unsignedInteger == 3 << 29)
+        #expect(object["members"]?.elements?.first?["state_ms"]?.unsignedInteger == 180_000)
         #expect(object["members"]?.elements?.last?["role"]?.text == "external")
     }
 
-    @Test("status shows each process's figures")
+    @Test("status leads with what is wrong, exits with 1 for it, and goes on with each process's figures")
     func status() throws {
-        #expect(try fluxon("status").output == "owner owner-1\n  keys      12\n  validity  2.9 s\n")
-        #expect(try fluxon("status", "--json").output == "{\"owner owner-1\": {\"keys\": 12, \"validity\": \"2.9 s\"}}\n")
+        let problem = "no master answers: puts and misses wait until one leads"
+        let text = try fluxon("status")
+        #expect(text.ending == .exited(code: 1))
+        #expect(
+            text.output
+                == "not healthy\n  \(problem)\nmembers  0 masters, 1 owner, 1 external\n\nowner owner-1\n  keys      12\n  validity  2.9 s\n"
+        )
+        let health = "\"health\": {\"healthy\": false, \"problems\": [\"\(problem)\"]}"
+        #expect(
+            try fluxon("status", "--json").output == "{\(health), \"owner owner-1\": {\"keys\": 12, \"validity\": \"2.9 s\"}}\n")
+    }
+
+    @Test("version says commit, protocol and build, as text and as an object")
+    func version() throws {
+        let text = try roles.run(["version"])
+        #expect(text.ending == .exited(code: 0))
+        #expect(text.output.firstMatch(of: /^fluxon: commit \S+, protocol \d+, (debug|release) build\n$/) != nil, "\(text.output)")
+        #expect(try roles.run(["--version"]).output == text.output)
+        let object = try JSONValue(parsing: Array(roles.run(["version", "--json"]).output.utf8))
+        #expect(object["protocol"]?.unsignedInteger == UInt64(ProtocolVersion.current) && object["commit"]?.text != nil)
     }
 
     @Test("the network is tables for a person, with what is wrong below, and one object for a script")
@@ -132,7 +153,7 @@ import Testing
     @Test(
         "every command explains itself",
         arguments: [
-            "dev", "kv", "kv put", "kv get", "kv rm", "kv exists", "kv size", "members", "status", "bench",
+            "dev", "version", "kv", "kv put", "kv get", "kv ls", "kv rm", "kv exists", "kv size", "members", "status", "bench",
             "network", "network list", "network enable", "network disable", "network switch", "metrics",
         ])
     func help(command: String) throws {

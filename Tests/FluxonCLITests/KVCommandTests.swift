@@ -52,6 +52,25 @@ import Testing
         #expect(text.contains("small: 3 B in") && text.hasSuffix("   a  \\0   b\n"), "\(text)")
     }
 
+    @Test("ls lists every page's keys so that each stays on its line, and rm --prefix removes those that are there")
+    func lists() throws {
+        #expect(try fluxon("kv", "ls").output == "a/one\n\\xff\\x01\na/two\\x0a\n")
+        #expect(try fluxon("kv", "ls", "a/", "--limit", "1", "--long").output == "7.3\t4096\t2\ta/one\n")
+        let objects = try fluxon("kv", "ls", "--json").output.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
+        #expect(objects.count == 3 && objects[1]["key_base64"]?.text == "/wE=" && objects[2]["key"]?.text == "a/two\n")
+        #expect(objects[0]["holders"]?.unsignedInteger == 2 && objects[0]["bytes"]?.unsignedInteger == 4096)
+
+        try File.replace("\(roles.folder)/x", with: [1])
+        #expect(try fluxon("kv", "put", "a/one", "--file", "\(roles.folder)/x").ending == .exited(code: 0))
+        let removed = try fluxon("kv", "rm", "--prefix", "a/")
+        #expect(removed.ending == .exited(code: 0) && removed.output == "removed 1\n", "\(removed.output)")
+        #expect(try fluxon("kv", "exists", "a/one").ending == .exited(code: 3))
+        #expect(try fluxon("kv", "rm", "--prefix", "a/").ending == .exited(code: 3))
+        for wrong in [["kv", "rm"], ["kv", "rm", "k", "--prefix", "a"], ["kv", "rm", "--prefix", ""], ["kv", "ls", "--limit", "0"]] {
+            #expect(try roles.run(wrong, environment: ["FLUXON_ATTACH": owner.path]).ending == .exited(code: 64), "\(wrong)")
+        }
+    }
+
     @Test("a key of bytes that are no text is that key, and not what its text would be")
     func binaryKey() throws {
         let script =

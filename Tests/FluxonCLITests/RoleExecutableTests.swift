@@ -39,6 +39,14 @@ import Testing
         #expect(try run(role, []).ending == .exited(code: 64))
     }
 
+    @Test("a role says which build it is", arguments: ["master", "owner", "external"])
+    func version(role: String) throws {
+        let result = try run(role, ["--version"])
+        #expect(result.ending == .exited(code: 0))
+        let shape = /^fluxon-(\w+): commit \S+, protocol \d+, (debug|release) build\n$/
+        #expect(result.output.firstMatch(of: shape)?.1 == role[...], "\(result.output)")
+    }
+
     @Test("an owner that no master takes says within seconds what it waits for")
     func ownerAlone() throws {
         func said(_ words: String, cluster: String, etcd: String) throws -> (isSaid: Bool, output: String) {

@@ -21,7 +21,7 @@ final class ServedOwner: @unchecked Sendable {
                 owner.processID = 42
                 owner.poolBytes = 3 << 29
                 owner.address = "127.0.0.1:7401"
-                return MembersAnswer.Member(description: owner, state: "in", silentMilliseconds: 250)
+                return MembersAnswer.Member(description: owner, state: "in", silentMilliseconds: 250, stateMilliseconds: 180_000)
             }(),
             MembersAnswer.Member(
                 description: MemberDescription(role: .external, instanceKey: InstanceKey("worker-1")), state: "connected",
@@ -51,6 +51,19 @@ final class ServedOwner: @unchecked Sendable {
         return NetworkReport(owners: [first, second])
     }()
 
+    /// Of a master: three pages, of which the second is empty.
+    static func keys(_ request: KeysRequest) -> KeysAnswer {
+        let all: [[UInt8]] = [Array("a/one".utf8), [0xFF, 1], Array("a/two\n".utf8)]
+        var answer = KeysAnswer(term: 7, isComplete: true)
+        let shown = request.position == 0 ? all.prefix(2) : request.position == 5 ? [] : all.suffix(1)
+        for bytes in shown where bytes.starts(with: request.prefix) {
+            guard let key = try? Key(bytes) else { continue }
+            answer.entries.append(.init(key: key, byteCount: 4096, version: Version(term: 7, sequence: 3), holders: 2))
+        }
+        answer.next = [0: 5, 5: 9][request.position]
+        return answer
+    }
+
     init(folder: String, capacityBytes: Int = 64 << 20) async throws {
         path = folder + "/owner.sock"
         loop = try EventLoop.started(name: "owner")
@@ -64,6 +77,9 @@ final class ServedOwner: @unchecked Sendable {
             server.unaryNow(MethodPath.controlStatus) { _, _ throws(RPCError) in
                 let figures = [StatusAnswer.Figure("keys", "12"), StatusAnswer.Figure("validity", "2.9 s")]
                 return StatusAnswer(sections: [StatusAnswer.Section(title: "owner owner-1", figures: figures)]).encoded()
+            }
+            server.unaryNow(MethodPath.controlKeys) { bytes, _ throws(RPCError) in
+                (try? KeysRequest(decoding: bytes)).map(Self.keys)?.encoded() ?? []
             }
             server.unaryNow(MethodPath.controlNetwork) { bytes, _ throws(RPCError) in
                 var report = Self.networks

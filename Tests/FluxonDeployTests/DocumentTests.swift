@@ -28,6 +28,14 @@ import Testing
         }
     }
 
+    @Test("the README's example is one that a test compiles and runs")
+    func example() throws {
+        let shown = try Self.text("README.md").split(separator: "```swift\nimport Fluxon\n\n", maxSplits: 1)[1].split(
+            separator: "```", maxSplits: 1)[0]
+        let indented = shown.split(separator: "\n").map { "        \($0)\n" }.joined()
+        #expect(try Self.text("Tests/FluxonTests/ReadmeExampleTests.swift").contains(indented))
+    }
+
     @Test("every script that a document names is there", arguments: documents)
     func scripts(document: String) throws {
         let text = try Self.text(document)

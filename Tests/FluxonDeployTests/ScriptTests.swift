@@ -10,7 +10,8 @@ import Testing
     @Test(
         "every script is bash that parses",
         arguments: [
-            "scripts/demo", "scripts/test", "scripts/install-packages", ".ci/run", "ext_images/fetch", "ext_images/launch.sh",
+            "scripts/demo", "scripts/test", "scripts/install-packages", "scripts/install", "scripts/commit", ".ci/run", "ext_images/fetch",
+            "ext_images/launch.sh",
             "ext_images/etcd/start.sh", "scripts/rdma-vm", "scripts/test-rdma", "scripts/rdma/prepare",
             "ext_images/greptime/start.sh", "ext_images/tikv/start_pd.sh", "ext_images/tikv/start_tikv.sh",
         ])
@@ -22,7 +23,8 @@ import Testing
     @Test(
         "a script explains itself",
         arguments: [
-            "scripts/demo", "scripts/test", "scripts/install-packages", "ext_images/fetch", "ext_images/etcd/start.sh", "scripts/rdma-vm",
+            "scripts/demo", "scripts/test", "scripts/install-packages", "scripts/install", "ext_images/fetch", "ext_images/etcd/start.sh",
+            "scripts/rdma-vm",
             "scripts/test-rdma",
         ])
     func help(path: String) throws {
@@ -36,7 +38,8 @@ import Testing
         arguments: [
             ("scripts/demo", "--fast"), ("scripts/demo", "/no/such/file"), ("scripts/install-packages", "all"),
             ("ext_images/fetch", "etcd"), ("scripts/rdma-vm", "--devices"), ("scripts/rdma-vm", "--hardware"),
-            ("scripts/test-rdma", "--slow"), ("scripts/test-rdma", "--path"),
+            ("scripts/install", "relative"), ("scripts/install", "--built"), ("scripts/test-rdma", "--slow"),
+            ("scripts/test-rdma", "--path"),
         ])
     func usage(path: String, argument: String) throws {
         #expect(try Repository.run("\(Repository.root)/\(path)", [argument], in: folder).ending == .exited(code: 64))

@@ -13,7 +13,8 @@ enum TidyRules {
 
     /// Lower layers first (DESIGN §2); a module imports only from layers below its own.
     static let layers: [Set<String>] = [
-        ["FluxonCore"], ["FluxonSystem", "FluxonTLS"], ["FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonRole"], ["FluxonEtcd"],
+        ["FluxonCore"], ["FluxonSystem", "FluxonTLS", "FluxonVersion"], ["FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonRole"],
+        ["FluxonEtcd"],
         ["FluxonEtcdEmbedded"], ["FluxonMaster", "FluxonOwner", "FluxonExternal", "Fluxon"], ["FluxonMeasure"], ["FluxonCLI"],
     ]
 

@@ -6,7 +6,7 @@ import FluxonSystem
 /// `fluxon kv`: values by key.
 struct KVCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "kv", abstract: "Put, get and remove values.",
+        commandName: "kv", abstract: "Put, get, list and remove values.",
         discussion: """
             A key is 1 to \(Limits.keyBytes) bytes. Attach with --attach PATH or the environment's FLUXON_ATTACH.
 
@@ -15,8 +15,11 @@ struct KVCommand: ParsableCommand {
               echo hello | fluxon kv put greeting
               fluxon kv get weights --output copy.safetensors
               fluxon kv exists greeting && fluxon kv rm greeting
+              fluxon kv ls weights/ --long
             """,
-        subcommands: [PutCommand.self, GetCommand.self, RemoveCommand.self, ExistsCommand.self, SizeCommand.self])
+        subcommands: [
+            PutCommand.self, GetCommand.self, ListCommand.self, RemoveCommand.self, ExistsCommand.self, SizeCommand.self,
+        ])
 }
 
 /// The key, and its limits while the command line is read.
@@ -24,18 +27,22 @@ struct KeyArgument: ParsableArguments {
     @Argument(help: "The value's name: 1 to \(Limits.keyBytes) bytes.")
     var key: String
 
-    func validate() throws {
+    func validate() throws { try Self.check(bytes) }
+
+    static func check(_ bytes: [UInt8]) throws {
         do { _ = try Key(bytes) } catch {
             throw ValidationError("a key has 1 to \(Limits.keyBytes) bytes, this one \(bytes.count)")
         }
     }
 
-    /// The key as it was typed. `key` is its text: what is not UTF-8 Swift replaces by U+FFFD, and that would be another key.
-    var bytes: [UInt8] {
-        guard key.contains("\u{FFFD}") else { return Array(key.utf8) }
+    var bytes: [UInt8] { Self.typed(key) }
+
+    /// An argument as it was typed. Its text is that where it is UTF-8; what is not Swift replaces by U+FFFD, and that would be another key.
+    static func typed(_ text: String) -> [UInt8] {
+        guard text.contains("\u{FFFD}") else { return Array(text.utf8) }
         let line = (try? File.readAll("/proc/self/cmdline", limit: 4 << 20)) ?? []
         let typed = line.split(separator: 0, omittingEmptySubsequences: false)
-        return typed.first { String(decoding: $0, as: UTF8.self).utf8.elementsEqual(key.utf8) }.map { Array($0) } ?? Array(key.utf8)
+        return typed.first { String(decoding: $0, as: UTF8.self).utf8.elementsEqual(text.utf8) }.map { Array($0) } ?? Array(text.utf8)
     }
 }
 

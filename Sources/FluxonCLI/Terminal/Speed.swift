@@ -10,12 +10,15 @@ struct Speed {
         gigabytesPerSecond = Double(bytes) / seconds / 1e9
     }
 
-    /// `0.3 µs`, `12 ms`, `1.25 s`.
+    /// `0.3 µs`, `12 ms`, `1.25 s`, `3 min`, `1.5 h`, `9 days`.
     var time: String {
         switch seconds {
         case ..<1e-3: "\(Self.digits(seconds * 1e6)) µs"
         case ..<1: "\(Self.digits(seconds * 1e3)) ms"
-        default: "\(Self.digits(seconds)) s"
+        case ..<120: "\(Self.digits(seconds)) s"
+        case ..<7200: "\(Self.digits(seconds / 60)) min"
+        case ..<172_800: "\(Self.digits(seconds / 3600)) h"
+        default: "\(Self.digits(seconds / 86_400)) days"
         }
     }
 

@@ -15,11 +15,15 @@ package struct MetadataKeyspace: Hashable, Sendable {
     /// Every member that is connected now. Leased, for people and tools; no rule relies on it.
     package var presence: String { prefix + "presence/" }
 
+    /// Masters that wait for the leadership. Leased, for people and tools; no rule relies on it.
+    package var standbys: String { prefix + "standby/" }
+
     /// What people set at run time about owners' devices (`NetworkSettings`). Not leased: it outlives the owner and the master.
     package var network: String { prefix + "network/" }
 
     package func rosterEntry(of owner: InstanceKey) -> String { roster + owner.name }
     package func presence(of member: InstanceKey) -> String { presence + member.name }
+    package func standby(of master: InstanceKey) -> String { standbys + master.name }
     package func networkSettings(of owner: InstanceKey) -> String { network + owner.name }
 
     /// The clusters whose leader's key is among `keys`.

@@ -21,6 +21,11 @@ package enum StatusMetrics {
         ("linked", .isText("true"), .init("fluxon_owner_linked", .gauge, "Whether the owner is connected to a master.")),
         ("term", .number, .init("fluxon_owner_term", .gauge, "Term of the master that the owner follows.")),
         ("generation", .number, .init("fluxon_owner_generation", .gauge, "Life of the owner, counted in the roster.")),
+        (
+            "last_failover_ms", .number,
+            .init(
+                "fluxon_owner_last_failover_milliseconds", .gauge, "How long the owner was without a master at the last change of master.")
+        ),
         ("pool_bytes", .number, .init("fluxon_owner_pool_bytes", .gauge, "Size of the pool.")),
         ("live_bytes", .number, .init("fluxon_owner_live_bytes", .gauge, "Bytes of the pool that hold values.")),
         ("unassigned_bytes", .number, .init("fluxon_owner_unassigned_bytes", .gauge, "Bytes of the pool that nothing has claimed.")),
@@ -53,6 +58,10 @@ package enum StatusMetrics {
     private static let master: [Entry] = [
         ("state", .isText("leading"), .init("fluxon_master_leading", .gauge, "Whether the master leads and completes commits.")),
         ("term", .number, .init("fluxon_master_term", .gauge, "The master's term.")),
+        (
+            "opening_ms", .number,
+            .init("fluxon_master_opening_milliseconds", .gauge, "How long commits waited for owners' inventories after the election.")
+        ),
         ("keys", .number, .init("fluxon_master_keys", .gauge, "Keys that the master routes.")),
         ("members", .number, .init("fluxon_master_members", .gauge, "Owners and externals that the master knows.")),
         ("frames_received", .number, .init("fluxon_master_received_frames_total", .counter, "Frames from owners.")),

@@ -15,6 +15,8 @@ package enum MethodPath {
     /// Anybody → any role, for `fluxon members` and `fluxon status`.
     package static let controlMembers = "/fluxon.v1.Control/Members"
     package static let controlStatus = "/fluxon.v1.Control/Status"
+    /// Anybody on an owner's machine → owner → master: which keys there are, page by page.
+    package static let controlKeys = "/fluxon.v1.Control/Keys"
     /// Anybody → owner: networks of the cluster. Owner → owner: its own. Owner → master: what is recorded.
     package static let controlNetwork = "/fluxon.v1.Control/Network"
     /// Anybody on an owner's machine → owner → master: switches devices of an owner.

@@ -50,6 +50,19 @@ struct KeyTable<Value: Sendable>: Sendable {
         return keys
     }
 
+    /// Looks at the entries from `position` on, in their order, until there are no more, `visits` were looked at or `body` says that it is
+    /// enough, and returns where to go on; nil: there are no more. An entry keeps its place for as long as its key is there.
+    func visit(from position: UInt32, visits: Int, _ body: (Key, Value) -> Bool) -> UInt32? {
+        let end = min(used, UInt32(clamping: Int(position) + visits))
+        var entry = position
+        while entry < end {
+            defer { entry += 1 }
+            guard let place = self[entry].place, let key = try? Key(arena.bytes(place)) else { continue }
+            if !body(key, self[entry].value) { return entry + 1 < used ? entry + 1 : nil }
+        }
+        return entry < used ? entry : nil
+    }
+
     // MARK: Entries
 
     private subscript(entry: UInt32) -> Entry {

@@ -37,12 +37,16 @@ package actor LeaseActor {
     ///
     /// - Parameter address: What owners find under the leader key.
     package func win(
-        cluster: String, address: AttributeLine, onLost: @escaping @Sendable () -> Void
+        cluster: String, instance: InstanceKey, address: AttributeLine, onLost: @escaping @Sendable () -> Void
     ) async throws(EtcdError) -> (leadership: Leadership, table: RoutingTable) {
         let logger = logger
+        let (waits, wait) = AsyncStream.makeStream(of: Void.self)
+        let shown = showStandby(of: instance, address, once: waits)
+        defer { shown.cancel() }
         let leadership = try await etcd.campaign(
             election, value: address.text, ttl: Self.leaderLease, onLost: onLost,
             onLeader: { leader in
+                wait.yield()
                 logger.info("another master leads", metadata: ["fluxon.leader": "\(String(decoding: leader.value, as: UTF8.self))"])
             })
         let electedAt = loop.now

@@ -116,13 +116,14 @@ package final class MasterNode: Service {
     private func campaignForever(_ lease: LeaseActor, _ routing: RoutingActor, advertised: String) async throws -> Never {
         let line = AttributeLine([
             ("address", advertised), ("instance", configuration.instanceKey.name), ("protocol", "\(ProtocolVersion.current)"),
+            ("host", HostName.current.replacing(" ", with: "-")), ("pid", "\(getpid())"),
         ])
         if configuration.embeddedMetadata != nil { await lease.endFormerLife(of: configuration.instanceKey) }
         while true {
             ServiceNotifier.status("waiting for the leadership")
             let (losses, loss) = AsyncStream.makeStream(of: Void.self)
             let (leadership, table) = try await lease.win(
-                cluster: configuration.clusterName, address: line, onLost: { loss.yield() })
+                cluster: configuration.clusterName, instance: configuration.instanceKey, address: line, onLost: { loss.yield() })
             logger.info("leads", metadata: ["fluxon.term": "\(leadership.term)"])
             await lead(leadership, table, lease, routing, losses: losses)
             await routing.standDown("this master's term \(leadership.term) is over; find the new leader in etcd")
@@ -149,6 +150,7 @@ package final class MasterNode: Service {
         ServiceNotifier.status("leads in term \(leadership.term)")
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await lease.renew(leadership, routing: routing) }
+            group.addTask { await lease.followStandbys(routing) }
             group.addTask {
                 for await write in writes { write.done(await lease.write(write.entry, of: write.owner, leadership)) }
             }

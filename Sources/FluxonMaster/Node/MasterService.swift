@@ -27,6 +27,16 @@ package struct MasterService {
             routing.assumeIsolated { $0.watchDirectory(carried.value) }
         }
         server.unaryNow(MethodPath.controlMembers) { _, _ in routing.assumeIsolated { $0.members() }.encoded() }
+        server.unaryNow(MethodPath.controlKeys) { bytes, _ throws(RPCError) in
+            let request: KeysRequest
+            do throws(ProtobufError) { request = try KeysRequest(decoding: bytes) } catch {
+                throw RPCError(.invalidArgument, "the request for keys makes no sense: \(error)")
+            }
+            guard let answer = routing.assumeIsolated({ $0.keys(request) }) else {
+                throw RPCError(.unavailable, RoutingActor.notLeading.message)
+            }
+            return answer.encoded()
+        }
         let lease = lease
         server.unary(MethodPath.controlNetwork) { _, _ in try await lease.recordedNetworks().encoded() }
         server.unary(MethodPath.controlNetworkChange) { bytes, _ in
@@ -50,7 +60,8 @@ extension RoutingActor {
         return StatusAnswer.Section(
             title: title,
             figures: [
-                .init("cluster", cluster), .init("state", state), .init("term", "\(term)"), .init("keys", "\(keyCount)"),
+                .init("cluster", cluster), .init("state", state), .init("term", "\(term)"),
+                .init("opening_ms", opening.map { "\($0.clampedNanoseconds / 1_000_000)" } ?? "none"), .init("keys", "\(keyCount)"),
                 .init("members", "\(directory.all.count)"), .init("frames_received", "\(counters.framesReceived)"),
                 .init("messages_received", "\(counters.messagesReceived)"), .init("frames_sent", "\(counters.framesSent)"),
                 .init("removals", "\(counters.removals)"), .init("unreachable_pairs", "\(reachability.unreachable)"),

@@ -1,4 +1,5 @@
 package import FluxonCore
+package import FluxonEtcd
 package import FluxonRPC
 package import FluxonSystem
 package import Logging
@@ -30,6 +31,10 @@ package actor RoutingActor {
     private var isTurnEndDue = false
     private var isDirectoryChanged = false
     private(set) var counters = RoutingCounters()
+    /// From the election to the first commit that could complete; nil: not there yet in this term.
+    private(set) var opening: Duration?
+    private var standbyList = StandbyList()
+    private var states = MemberStates()
 
     package init(loop: EventLoop, cluster: String, master: MemberDescription, logger: Logger) {
         self.loop = loop
@@ -61,6 +66,19 @@ package actor RoutingActor {
         finishTurn()
     }
 
+    /// What etcd says of the masters that wait for the leadership.
+    package func standbysChanged(_ event: EtcdMirrorEvent) {
+        guard table != nil else { return }
+        let before = standbys
+        standbyList.apply(event)
+        guard standbys != before else { return }
+        isDirectoryChanged = true
+        scheduleTurnEnd()
+    }
+
+    /// This master's own line goes when its lease of waiting does, a little after it began to lead.
+    private var standbys: [MemberDescription] { standbyList.all.filter { $0.instanceKey != master.instanceKey } }
+
     /// G1: a guarded transaction sent at `sending` succeeded.
     package func confirmedAuthority(sending: BootInstant) {
         table?.authority.confirmed(sending: sending)
@@ -76,6 +94,9 @@ package actor RoutingActor {
         onMembers = nil
         timer?.timer.cancel()
         timer = nil
+        opening = nil
+        standbyList = StandbyList()
+        states = MemberStates()
         directory = MemberDirectory()
         let ended = streams.sorted { $0.key < $1.key }.map(\.value) + Array(watchers.values)
         streams = [:]
@@ -230,7 +251,9 @@ package actor RoutingActor {
         case .sessionEnded(let session): logger.info("session ended", metadata: ["fluxon.session": "\(session)"])
         case .bypassed(let owner): logger.warning("owner bypassed", metadata: ["fluxon.member": "\(owner)"])
         case .lost(let owner): logger.warning("owner lost", metadata: ["fluxon.member": "\(owner)"])
-        case .opened: logger.info("commits are open", metadata: ["fluxon.term": "\(term)"])
+        case .opened:
+            opening = (table?.electedAt).map { loop.now.since($0) }
+            logger.info("commits are open", metadata: ["fluxon.term": "\(term)"])
         case .completed: logger.info("inventory is complete", metadata: ["fluxon.term": "\(term)", "fluxon.keys": "\(keyCount)"])
         case .removed(let key, let version, let cause):
             counters.removals += 1
@@ -253,6 +276,7 @@ package actor RoutingActor {
 
     private func tellWatchers() {
         isDirectoryChanged = false
+        states.update(memberStates, now: loop.now)
         let members = members()
         onMembers?(members)
         let message = members.encoded()
@@ -261,15 +285,35 @@ package actor RoutingActor {
 
     package func members() -> MembersAnswer {
         let now = loop.now
+        func milliseconds(_ duration: Duration) -> UInt64 { UInt64(max(0, duration.clampedNanoseconds / 1_000_000)) }
+        func member(_ description: MemberDescription, _ state: String, silent: Duration = .zero) -> MembersAnswer.Member {
+            let holds = states.since(description.instanceKey, state).map { now.since($0) } ?? .zero
+            return MembersAnswer.Member(
+                description: description, state: state, silentMilliseconds: milliseconds(silent), stateMilliseconds: milliseconds(holds))
+        }
         let members = directory.all.map { entry in
             // An external says nothing after it joined: its connection is its presence.
-            let silence = entry.description.role == .owner ? now.since(entry.lastHeard) : .zero
-            return MembersAnswer.Member(
-                description: entry.description, state: state(of: entry),
-                silentMilliseconds: UInt64(max(0, silence.clampedNanoseconds / 1_000_000)))
+            member(
+                entry.description, state(of: entry), silent: entry.description.role == .owner ? now.since(entry.lastHeard) : .zero)
         }
-        let own = MembersAnswer.Member(description: master, state: table == nil ? "standing by" : "leading", silentMilliseconds: 0)
-        return MembersAnswer(clusterName: cluster, term: term, members: [own] + members)
+        let masters = [member(master, ownState)] + standbys.map { member($0, Self.standingBy) }
+        return MembersAnswer(clusterName: cluster, term: term, members: masters + members)
+    }
+
+    /// Some of the keys, for a person; nil: this master may not speak for its cluster now.
+    package func keys(_ request: KeysRequest) -> KeysAnswer? {
+        guard let table, table.authority.mayAct(now: loop.now) else { return nil }
+        return table.keys(request)
+    }
+
+    private static let standingBy = "standing by"
+    private var ownState: String { table == nil ? Self.standingBy : "leading" }
+
+    private var memberStates: [InstanceKey: String] {
+        var states = [master.instanceKey: ownState]
+        for standby in standbys { states[standby.instanceKey] = Self.standingBy }
+        for entry in directory.all { states[entry.description.instanceKey] = state(of: entry) }
+        return states
     }
 
     private func state(of entry: MemberDirectory.Entry) -> String {

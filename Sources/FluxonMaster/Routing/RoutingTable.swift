@@ -107,6 +107,22 @@ package struct RoutingTable: Sendable {
         records[key].map { ($0.version, $0.byteCount, holderLists.owners(of: $0.holders)) }
     }
 
+    /// The keys that begin with `prefix` and have a value, from a position of this term's table on: a bounded part of it.
+    package func keys(_ request: KeysRequest) -> KeysAnswer {
+        var answer = KeysAnswer(term: term, isComplete: isComplete)
+        guard let position = UInt32(exactly: request.position) else { return answer }
+        let next = records.visit(from: position, visits: Limits.keysPageVisits) { key, record in
+            guard key.bytes.starts(with: request.prefix) else { return true }
+            answer.entries.append(
+                .init(
+                    key: key, byteCount: record.byteCount, version: record.version,
+                    holders: UInt32(clamping: holderLists.owners(of: record.holders).count)))
+            return answer.entries.count < Limits.keysPageEntries
+        }
+        answer.next = next.map(UInt64.init)
+        return answer
+    }
+
     /// The owner's session in force and whether its report is complete.
     package func session(of instance: InstanceKey) -> (owner: OwnerID, number: UInt64, isActive: Bool)? {
         guard let id = ownersByInstance[instance], let session = owners[id.place].session else { return nil }

@@ -244,6 +244,7 @@ final class OwnerParts {
                 .init("cluster", configuration.clusterName), .init("state", isValid ? "valid" : "not valid"),
                 .init("term", "\(driver.table.term)"), .init("generation", "\(driver.table.generation)"),
                 .init("leader", link.leaderName), .init("linked", "\(link.isLinked)"),
+                .init("last_failover_ms", driver.failover.last.map { "\($0.clampedNanoseconds / 1_000_000)" } ?? "none"),
                 .init("pool_bytes", "\(statistics.capacityBytes)"), .init("live_bytes", "\(statistics.liveBytes)"),
                 .init("unassigned_bytes", "\(statistics.unassignedBytes)"), .init("keys", "\(statistics.publishedEntries)"),
                 .init("retired", "\(statistics.retiredEntries)"), .init("processes", "\(statistics.attachedProcesses)"),

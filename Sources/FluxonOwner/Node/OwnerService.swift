@@ -33,8 +33,11 @@ package final class OwnerService {
         }
     }
 
-    /// On the owner's socket: externals of this machine join the cluster through their owner.
+    /// On the owner's socket: externals of this machine join the cluster through their owner, and who may read its values may list them.
     package func registerExternals(on server: RPCServer) {
+        server.unaryLater(MethodPath.controlKeys) { [weak self] bytes, stream in
+            self?.forward(stream, MethodPath.controlKeys, request: bytes) { $0 }
+        }
         let path = MethodPath.masterPresence
         server.handle(path) { [weak self] stream in
             guard let client = self?.link.client else {
@@ -104,7 +107,9 @@ package final class OwnerService {
     /// Asks the master for what a tool wants to know.
     ///
     /// - Parameter orElse: The answer when the master cannot be asked; nil: its error is the answer.
-    private func forward(_ stream: RPCStream, _ path: String, orElse: [UInt8]? = nil, _ convert: @escaping ([UInt8]) -> [UInt8]) {
+    private func forward(
+        _ stream: RPCStream, _ path: String, request: [UInt8] = [], orElse: [UInt8]? = nil, _ convert: @escaping ([UInt8]) -> [UInt8]
+    ) {
         guard let client = link.client else {
             if let orElse {
                 stream.send(orElse)
@@ -121,7 +126,7 @@ package final class OwnerService {
             stream.finish(.ok)
         }
         stream.onEnd = { [weak call] _ in call?.cancel() }
-        call.send([])
+        call.send(request)
         call.halfClose()
     }
 

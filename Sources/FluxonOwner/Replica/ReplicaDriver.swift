@@ -23,6 +23,7 @@ package final class ReplicaDriver {
     /// Frames of this turn, which go out behind its answers.
     private var frames: [OwnerFrame] = []
     package private(set) var counters = ReplicaCounters()
+    package private(set) var failover = FailoverClock()
 
     // Where effects go; set once before the first event.
     package var send: (OwnerFrame) -> Void = { _ in }
@@ -53,6 +54,7 @@ package final class ReplicaDriver {
     }
 
     package func disconnected() {
+        failover.disconnected(now: loop.now)
         table.disconnected(now: loop.now)
         scheduleTurnEnd()
     }
@@ -62,6 +64,7 @@ package final class ReplicaDriver {
         let generation = table.generation
         table.received(frame, now: loop.now)
         if table.generation != generation { onWelcome(table.generation) }
+        if case .grant = frame.control, isValid { failover.granted(term: table.term, now: loop.now) }
         scheduleTurnEnd()
     }
 

@@ -28,10 +28,29 @@ import Testing
     @Test("members and status are read as they were written")
     func reports() throws {
         let members = MembersAnswer(
-            clusterName: "demo", term: 5, members: [.init(description: member, state: "in", silentMilliseconds: 12)])
+            clusterName: "demo", term: 5, members: [.init(description: member, state: "in", silentMilliseconds: 12, stateMilliseconds: 9)])
         #expect(try MembersAnswer(decoding: members.encoded()) == members)
         let status = StatusAnswer(sections: [.init(title: "owner owner-1", figures: [.init("keys", "12"), .init("pool", "1 GiB")])])
         #expect(try StatusAnswer(decoding: status.encoded()) == status)
+    }
+
+    @Test("a request for keys and a page of them are read as they were written, and a page is as long as a reader takes")
+    func keys() throws {
+        let request = KeysRequest(prefix: [0xFF, 0], position: 77)
+        #expect(try KeysRequest(decoding: request.encoded()) == request)
+        var answer = KeysAnswer(term: 4, isComplete: true)
+        let entry = KeysAnswer.Entry(
+            key: try Key([UInt8](repeating: 0xFE, count: Limits.keyBytes)), byteCount: .max, version: Version(term: .max, sequence: .max),
+            holders: .max)
+        answer.entries = [KeysAnswer.Entry](repeating: entry, count: Limits.keysPageEntries)
+        answer.next = .max
+        #expect(answer.encoded().count < Limits.rpcMessageBytes)
+        #expect(try KeysAnswer(decoding: answer.encoded()) == answer)
+        answer.entries.append(entry)
+        #expect(throws: ProtobufError.self) { try KeysAnswer(decoding: answer.encoded()) }
+        answer.entries = []
+        answer.next = nil
+        #expect(try KeysAnswer(decoding: answer.encoded()) == answer)
     }
 
     @Test(

@@ -35,6 +35,30 @@ import Testing
         #expect(Set(table.keys { $0 % 2 == 0 }) == Set(model.filter { $0.value % 2 == 0 }.keys))
     }
 
+    @Test("visits that go on where the last one ended meet each key that is there all the while exactly once")
+    func visits() throws {
+        var random = SeededRandom(seed: 1)
+        var table = KeyTable<Int>()
+        for number in UInt64(0)..<10_000 { table[try Self.key(number)] = 0 }
+        for number in UInt64(0)..<10_000 where number % 3 == 0 { table[try Self.key(number)] = nil }
+        var met: [Key: Int] = [:]
+        var position: UInt32? = 0
+        while let from = position {
+            var looked = 0
+            position = table.visit(from: from, visits: 100) { key, _ in
+                met[key, default: 0] += 1
+                looked += 1
+                return looked < 30
+            }
+            #expect(looked <= 30)
+            // Others come and go meanwhile.
+            table[try Self.key(20_000 + random.below(500))] = 1
+            table[try Self.key(20_000 + random.below(500))] = nil
+        }
+        for number in UInt64(0)..<10_000 { #expect(met[try Self.key(number), default: 0] == (number % 3 == 0 ? 0 : 1)) }
+        #expect(table.visit(from: 1 << 30, visits: 100) { _, _ in true } == nil)
+    }
+
     @Test("a copy of it is a value of its own")
     func copies() throws {
         var table = KeyTable<Int>()

@@ -2,15 +2,19 @@
 package struct MembersAnswer: Hashable, Sendable {
     package struct Member: Hashable, Sendable {
         package var description: MemberDescription
-        /// `in`, `bypassed`, `lost` for owners (CONSISTENCY §1); `connected` for the others.
+        /// `in`, `bypassed`, `lost` for owners (CONSISTENCY §1), `leading` or `standing by` for masters, `connected` for externals.
         package var state: String
         /// Milliseconds since the master last heard of it.
         package var silentMilliseconds: UInt64
 
-        package init(description: MemberDescription, state: String, silentMilliseconds: UInt64) {
+        /// Milliseconds for which the master has seen it in this state, in its term.
+        package var stateMilliseconds: UInt64
+
+        package init(description: MemberDescription, state: String, silentMilliseconds: UInt64, stateMilliseconds: UInt64 = 0) {
             self.description = description
             self.state = state
             self.silentMilliseconds = silentMilliseconds
+            self.stateMilliseconds = stateMilliseconds
         }
     }
 
@@ -33,6 +37,7 @@ package struct MembersAnswer: Hashable, Sendable {
                 nested.message(field: 1) { member.description.encode(into: &$0) }
                 nested.string(member.state, field: 2)
                 nested.unsigned(member.silentMilliseconds, field: 3)
+                nested.unsigned(member.stateMilliseconds, field: 4)
             }
         }
         return writer.bytes
@@ -57,7 +62,7 @@ package struct MembersAnswer: Hashable, Sendable {
     private static func member(_ reader: inout ProtobufReader) throws(ProtobufError) -> Member {
         var description: MemberDescription?
         var state = ""
-        var silent: UInt64 = 0
+        var (silent, holds): (UInt64, UInt64) = (0, 0)
         while let field = try reader.next() {
             switch field {
             case 1:
@@ -65,10 +70,11 @@ package struct MembersAnswer: Hashable, Sendable {
                 description = try MemberDescription(decoding: &nested)
             case 2: state = try reader.string(limit: Limits.nameBytes)
             case 3: silent = try reader.unsigned()
+            case 4: holds = try reader.unsigned()
             default: try reader.skip()
             }
         }
         guard let description else { throw .invalidField(1) }
-        return Member(description: description, state: state, silentMilliseconds: silent)
+        return Member(description: description, state: state, silentMilliseconds: silent, stateMilliseconds: holds)
     }
 }

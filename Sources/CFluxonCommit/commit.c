@@ -1,0 +1,3 @@
+#include "CFluxonCommit.h"
+
+const char *cfluxon_commit(void) { return FLUXON_COMMIT; }
