@@ -107,7 +107,8 @@ private struct ReplicaStage: ~Copyable {
             ]
             return .done(operation: script.number(), outcomes[script.below(4)], publishes: script.chance())
         case 1:
-            return .invalidate(Invalidation(number: script.number(), key: key(&script), cause: script.chance() ? reference(&script) : nil))
+            let (number, key, cause) = (script.number(), key(&script), script.chance() ? reference(&script) : nil)
+            return .invalidate(Invalidation(number: number, key: key, upTo: version(&script), cause: cause))
         case 2:
             let (one, other) = (script.number(), script.number())
             return .settled(min(one, other)...max(one, other))

@@ -8,13 +8,15 @@ import Glibc
         commandName: "scripts/simulate",
         abstract: "Runs a simulated cluster under faults, a virtual minute for each seed, and checks every invariant of the protocol.",
         discussion: """
-            A seed is one run, byte for byte. A seed that breaks an invariant is printed with the command that tells its story.
+            A seed of a shape is one run, byte for byte. One that breaks an invariant is printed with the command that tells its story.
             Exit status: 0 nothing found, 1 a violation (with --planted: a mistake that was not found), 64 wrong arguments.
             """)
 
     @Option(help: "Runs this many seeds.") var seeds: UInt64 = 500
     @Option(help: "The first of them.") var from: UInt64 = 1
     @Option(help: "Runs this seed alone.") var seed: UInt64?
+    @Flag(help: "Runs the seeds that once failed, instead.") var regressions = false
+    @Option(help: "All in this shape, mixed or terms; else two seeds of three are mixed.") var shape: SimulationShape?
     @Flag(help: "Prints the seed's story: every message and fault, what the clients saw, and what broke.") var trace = false
     @Option(help: "Runs so many seeds at a time; as many as there are processors, if not given.") var jobs: Int?
     @Flag(help: "Prints one JSON object per seed, and one for all.") var json = false
@@ -32,18 +34,33 @@ import Glibc
         } else if let seed, trace {
             guard tellStory(of: seed) else { throw ExitCode(1) }
         } else {
-            guard await sweep() else { throw ExitCode(1) }
+            guard regressions ? runRegressions() : await sweep() else { throw ExitCode(1) }
         }
     }
 
     private var range: ClosedRange<UInt64> { seed.map { $0...$0 } ?? from...from + seeds - 1 }
 
     private func tellStory(of seed: UInt64) -> Bool {
-        var options = SimulationOptions.seeded(seed)
+        var options = SimulationOptions.seeded(seed, shape)
         options.keepsTrace = true
         let report = Simulation(seed: seed, options: options).run()
         for line in report.story { print(line) }
         return report.violations.isEmpty
+    }
+
+    private func runRegressions() -> Bool {
+        var total = Totals()
+        for regression in SimulationRegression.all {
+            let report = Simulation(seed: regression.seed, options: .seeded(regression.seed, regression.shape)).run()
+            total.add(report)
+            if json {
+                print(report.json)
+            } else if !report.violations.isEmpty {
+                print("\(report.failure)\n    it broke \(regression.broke)")
+            }
+        }
+        print(json ? total.json : total.text)
+        return total.failed.isEmpty
     }
 
     // MARK: Many seeds
@@ -51,7 +68,7 @@ import Glibc
     private func sweep() async -> Bool {
         var total = Totals()
         let isLive = isatty(STDERR_FILENO) == 1 && !json
-        await forEachSeed({ Simulation(seed: $0, options: .seeded($0)).run() }) { report in
+        await forEachSeed({ [shape] in Simulation(seed: $0, options: .seeded($0, shape)).run() }) { report in
             total.add(report)
             if json { print(report.json) } else if !report.violations.isEmpty { print(report.failure) }
             if isLive, total.seeds % 20 == 0 {
@@ -110,8 +127,8 @@ import Glibc
         var isEachFound = true
         for mistake in mistakes {
             var finding: SimulationReport?
-            await forEachSeed { [trace] in
-                var options = SimulationOptions.seeded($0)
+            await forEachSeed { [trace, shape] in
+                var options = SimulationOptions.seeded($0, shape)
                 options.planted = mistake
                 options.keepsTrace = trace
                 return Simulation(seed: $0, options: options).run()
@@ -131,6 +148,8 @@ import Glibc
         #endif
     }
 }
+
+extension SimulationShape: ExpressibleByArgument {}
 
 /// The sum of all seeds.
 private struct Totals {

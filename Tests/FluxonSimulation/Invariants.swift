@@ -227,6 +227,12 @@ struct Invariants {
         goodCopies[commit.key] = []
     }
 
+    /// Its owner has taken the outcome `committed`, and processes may have seen it: what it replaced does not come back (R9), also when
+    /// the master never hears of it.
+    mutating func taken(_ operation: OperationReference) {
+        for (key, old) in replaced where old.operation == operation { replaced[key] = nil }
+    }
+
     mutating func exposed(_ operation: OperationReference, _ key: Key, _ version: Version) {
         exposedOperations[operation] = max(exposedOperations[operation] ?? version, version)
         exposed(key, version)
@@ -248,6 +254,13 @@ struct Invariants {
 
     /// Whether a later version was completed, by another master then.
     func isOutdated(_ key: Key, _ version: Version) -> Bool { newest[key].map { version < $0.version } ?? false }
+
+    /// K3: from here on the version may go, whoever still has parked copies of it.
+    mutating func removing(_ key: Key, _ version: Version) {
+        guard newest[key]?.version == version else { return }
+        goodCopies[key] = []
+        replaced[key] = nil
+    }
 
     mutating func removed(_ key: Key, _ version: Version) {
         exposed(key, version)

@@ -87,6 +87,7 @@ extension Simulation {
         attach(client)
         guard let session = client.session else { return failed(client) }
         let key = pick(keys)
+        if isUndisturbed(key) { return get(client, session, key) }
         switch random.below(100) {
         case 0..<57: get(client, session, key)
         case 57..<61: ask(client, session, key, .metadata, now)

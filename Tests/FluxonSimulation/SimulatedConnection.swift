@@ -71,6 +71,10 @@ extension Simulation {
         let bytes = frame.encoded()
         trace.mix(bytes)
         trace.add(now, "\(connection.host.instance)", [40], "→ master-\(connection.master.number): \(story(frame))")
+        for case .taken(let number) in frame.messages {
+            guard let operation = name(number, of: connection.host), connection.host.committed.remove(operation) != nil else { continue }
+            invariants.taken(operation)
+        }
         deliver(to: connection.master, after: arrival(&connection.lastUp, connection.upHeldUntil)) { [unowned self] in
             guard connection.isOpenAtMaster, !connection.isReset, connection.master.life == connection.masterLife else { return }
             guard connection.master.table != nil else { return closeAtMaster(connection) }
@@ -84,7 +88,9 @@ extension Simulation {
         guard let connection = connections[id.number], connection.isOpenAtMaster else { return }
         checkExposure(frame, exposedBefore)
         for case .invalidate(let invalidation) in frame.messages {
-            if let cause = invalidation.cause { replacing[cause, default: []].append(connection) }
+            guard let cause = invalidation.cause else { continue }
+            replacing[cause, default: []].append(connection)
+            commitIsTold(cause, invalidation.key, over: connection)
         }
         let bytes = frame.encoded()
         trace.mix(bytes)
@@ -93,11 +99,19 @@ extension Simulation {
             guard connection.isOpenAtOwner, !connection.isReset, connection.host.owner.life == connection.hostLife else { return }
             guard let frame = try? MasterFrame(decoding: bytes) else { return invariants.fail("codec: a master's frame") }
             if case .welcome(let welcome) = frame.control, welcome.keepsNothing { invariants.distrusted(connection.host) }
+            for case .done(let number, .committed, _, _) in frame.messages {
+                if let operation = name(number, of: connection.host) { connection.host.committed.insert(operation) }
+            }
             for case .invalidate(let invalidation) in frame.messages {
                 invariants.invalidated(invalidation.key, for: invalidation.cause, at: connection.host)
             }
             turn(connection.host) { table, local in table.received(frame, now: local) }
         }
+    }
+
+    private func name(_ operation: UInt64, of host: SimulatedHost) -> OperationReference? {
+        guard let owner = host.table?.owner, let generation = host.table?.generation else { return nil }
+        return OperationReference(owner: owner, generation: generation, number: operation)
     }
 
     func closeAtMaster(_ connection: SimulatedConnection) {

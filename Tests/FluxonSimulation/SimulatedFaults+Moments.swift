@@ -14,7 +14,9 @@ extension Simulation {
     /// what it reports, so that is where most goes wrong.
     func reportEnds(_ frame: OwnerFrame, on connection: SimulatedConnection) {
         let isLast = frame.messages.contains { if case .report(let page) = $0 { page.isLast } else { false } }
-        guard isLast, isRough, random.oneIn(frame.session > 1 ? 3 : 12) else { return }
+        guard isLast, isRough else { return }
+        ownerReturns(connection)
+        guard !isUndisturbed, random.oneIn(frame.session > 1 ? 3 : 12) else { return }
         switch random.below(3) {
         case 0: hold(connection, random.range(5...2_000), up: true, down: true)
         case 1: hold(connection, random.range(3_000...5_000), up: true, down: true)
@@ -25,7 +27,7 @@ extension Simulation {
 
     /// A guarded transaction has brought an owner back into the roster.
     func ownerIsIn(_ master: SimulatedMaster) {
-        guard isRough, random.oneIn(3) else { return }
+        guard isRough, random.oneIn(options.shape == .terms ? 2 : 3) else { return }
         loseSoon(master, within: 2)
     }
 
@@ -75,7 +77,7 @@ extension Simulation {
         }
     }
 
-    private func loseSoon(_ master: SimulatedMaster, within milliseconds: UInt64) {
+    func loseSoon(_ master: SimulatedMaster, within milliseconds: UInt64) {
         let life = master.life
         schedule(after: random.range(0...milliseconds * 1_000) * Self.microsecond) { [unowned self] in
             guard isRough, master.life == life, master.isAlive else { return }

@@ -38,7 +38,7 @@ extension Simulation {
     func scheduleFault() {
         schedule(after: random.range(100...options.faultMilliseconds * 2) * Self.millisecond) { [unowned self] in
             guard !isCalm else { return }
-            begin(nextFault())
+            if !isUndisturbed { begin(nextFault()) }
             scheduleFault()
         }
     }
@@ -113,7 +113,7 @@ extension Simulation {
         process.stoppedUntil = max(process.stoppedUntil, now + milliseconds * Self.millisecond)
     }
 
-    private func cutOff(_ host: SimulatedHost, _ milliseconds: UInt64) {
+    func cutOff(_ host: SimulatedHost, _ milliseconds: UInt64) {
         tell("\(host.instance) is cut off for \(milliseconds) ms")
         host.cutOffUntil = now + milliseconds * Self.millisecond
         if let connection = host.connection { disconnect(connection) }

@@ -25,6 +25,8 @@ final class SimulatedHost {
     var lastSession: UInt64 = 0
     /// Processes of this life, in the order of attaching.
     var sessions: [SimulatedSession] = []
+    /// Own commits that a master called committed.
+    var committed: Set<OperationReference> = []
     /// Those who wait for the owner.
     var gets: [WaiterID: (GetAnswer<Extent>) -> Void] = [:]
     var commits: [OperationToken: (CommitAnswer) -> Void] = [:]
@@ -56,6 +58,7 @@ extension Simulation {
         host.sessions = []
         host.everySession = []
         host.tickets = TicketTable(limitPerAsker: 64)
+        host.committed = []
         if host.owner.life > 1 {
             guard let store = newPool(host.store.number + 1) else { return }
             host.store = store
@@ -67,6 +70,7 @@ extension Simulation {
             invariants.published(key, copy.version, at: host, life: life)
             invariants.i1Content(key, copy.version, ValueBytes.value(ofByteCount: copy.byteCount))
         }
+        host.store.onRefusal = { [unowned self, unowned host] key in invariants.evicted(key, at: host) }
         var configuration = ReplicaConfiguration(
             cluster: Self.cluster, instance: host.instance, life: random.next(), fenced: fenced, timing: options.timing)
         configuration.backlogLimit = 64

@@ -17,6 +17,8 @@ final class SimulatedPool: CopyStore {
     var violations: [String] = []
     /// Told of every publication.
     var onPublish: ((Key, StoredCopy<Extent>) -> Void)?
+    /// Told when there is no room to publish a copy: it goes as if it were evicted.
+    var onRefusal: ((Key) -> Void)?
 
     init(number: Int, capacityBytes: Int) throws {
         self.number = number
@@ -37,7 +39,7 @@ final class SimulatedPool: CopyStore {
         } catch {
             switch error {
             case .alreadyPublished: violations.append("I3: \(key) is published twice in pool \(number)")
-            case .exhausted, .entriesExhausted: break
+            case .exhausted, .entriesExhausted: onRefusal?(key)
             default: violations.append("I4: \(key) is published on an extent that is not live: \(error)")
             }
             return false

@@ -40,6 +40,8 @@ private struct Sending {
     let flags: UInt32
     let attempt: Int
     let source: SimulatedHost
+    /// When its last part arrives: a path keeps the order.
+    var arrival: UInt64 = 0
 }
 
 // Bytes between owners: a ticket from the holder, then the range in parts (M1, M4, M6).
@@ -101,8 +103,8 @@ extension Simulation {
     }
 
     /// A message between owners: lost when either is cut off at its arrival.
-    private func between(_ host: SimulatedHost, _ other: SimulatedHost, _ body: @escaping () -> Void) {
-        deliver(to: other.owner, after: networkDelay()) { [unowned self] in
+    private func between(_ host: SimulatedHost, _ other: SimulatedHost, after delay: UInt64? = nil, _ body: @escaping () -> Void) {
+        deliver(to: other.owner, after: delay ?? networkDelay()) { [unowned self] in
             if now >= host.cutOffUntil, now >= other.cutOffUntil { body() }
         }
     }
@@ -163,7 +165,8 @@ extension Simulation {
             return invariants.fail("I4: \(fetch.request.version) of \(name(fetch.request.key)) is freed under a ticket")
         }
         let bytes = Array(memory[range])
-        between(source, fetch.host) { [unowned self] in
+        let arrival = max(now + networkDelay(), sending.arrival + 1)
+        between(source, fetch.host, after: arrival - now) { [unowned self] in
             guard fetch.attempt == sending.attempt, fetch.host.owner.life == fetch.life,
                 let destination = fetch.host.store.pool.bytes(of: fetch.destination)
             else { return }
@@ -181,9 +184,12 @@ extension Simulation {
             if let extent = source.tickets.done(sending.ticket) { source.store.release(extent) }
             return
         }
-        // Never before the first part, and not over a path that was closed meanwhile.
+        // Not over a path that was closed meanwhile.
         deliver(to: source.owner, after: networkDelay() + (isRough ? 1_500 * Self.millisecond * random.below(2) : 0)) { [unowned self] in
-            if openPaths.contains(sending.path) { sendPart(1, of: sending, fetch) }
+            guard openPaths.contains(sending.path) else { return }
+            var rest = sending
+            rest.arrival = arrival
+            sendPart(1, of: rest, fetch)
         }
     }
 

@@ -126,6 +126,7 @@ extension Simulation {
             invariants.operationCompleted(operation, commit, version)
             commitCompletes(operation, commit.condition, master)
         case .exposed(let operation, let key, let version): invariants.exposed(operation, key, version)
+        case .removing(let key, let version): invariants.removing(key, version)
         case .removed(let key, let version, _):
             // A master that was stopped works off what it had read; nobody hears of it when another has gone on meanwhile.
             guard !invariants.isOutdated(key, version) else { return }
@@ -143,7 +144,8 @@ extension Simulation {
         case .lost(let instance):
             if let host = hosts.first(where: { $0.instance == instance }) { invariants.distrusted(host) }
         case .anomaly(let text): invariants.fail("anomaly: \(text)")
-        case .sessionBegan, .sessionEnded, .bypassed, .opened: break
+        case .opened: termOpens()
+        case .sessionBegan, .sessionEnded, .bypassed: break
         }
     }
 

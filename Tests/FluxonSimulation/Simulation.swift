@@ -40,6 +40,8 @@ package final class Simulation {
     var reports: Set<Report> = []
     /// Commits for which owners were told to park what they have, over these connections.
     var replacing: [OperationReference: [SimulatedConnection]] = [:]
+    /// The key of a commit that a term left half done, and until when no other is looked for.
+    var chain: (key: Key, until: UInt64)?
     var invariants = Invariants()
     var history = History()
     package internal(set) var trace = SimulationTrace()

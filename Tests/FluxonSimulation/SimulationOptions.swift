@@ -2,6 +2,7 @@ import FluxonCore
 
 /// How large a simulated cluster is and how rough its life.
 package struct SimulationOptions: Sendable {
+    package var shape = SimulationShape.mixed
     package var seconds = 60
     var timing = {
         var timing = ProtocolTiming()
@@ -31,17 +32,4 @@ package struct SimulationOptions: Sendable {
     #endif
 
     package init() {}
-
-    /// What a seed stands for: how many owners, how often something goes wrong, how busy the clients are, how large the pools.
-    package static func seeded(_ seed: UInt64) -> SimulationOptions {
-        var options = SimulationOptions()
-        options.owners = 2 + Int(seed % 3)
-        options.faultMilliseconds = [1_000, 2_500, 5_000, 9_000][Int(seed % 4)]
-        options.thinkMilliseconds = [20, 60, 200][Int(seed / 4 % 3)]
-        options.readerStops = seed % 5 == 0 ? 12 : 100
-        options.keys = 2 + Int(seed / 2 % 3)
-        options.poolBytes = [384, 1_024, 512, 1_024, 768][Int(seed % 5)] << 10
-        options.hoard = seed % 3 == 0 ? 24 : 3
-        return options
-    }
 }

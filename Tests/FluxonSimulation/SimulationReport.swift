@@ -4,6 +4,7 @@ import FluxonLinearizability
 /// What one seed gave.
 package struct SimulationReport: Sendable {
     package let seed: UInt64
+    package let shape: SimulationShape
     /// Empty when all is well; each begins with the number of the invariant.
     package let violations: [String]
     package let events: Int
@@ -19,21 +20,21 @@ package struct SimulationReport: Sendable {
 
     /// What to print of a seed that failed.
     package var failure: String {
-        "seed \(seed): " + violations.prefix(3).joined(separator: "\n    ") + "\n    its story: \(command)"
+        "\(shape) seed \(seed): " + violations.prefix(3).joined(separator: "\n    ") + "\n    its story: \(command)"
     }
 
-    package var command: String { "scripts/simulate --seed \(seed) --trace" }
+    package var command: String { "scripts/simulate --shape \(shape) --seed \(seed) --trace" }
 
     /// The whole run for a person: what happened, what broke, and what was done with the keys that broke.
     package var story: [String] {
         let verdict = violations.isEmpty ? ["no invariant was broken"] : violations
-        return lines + [""] + verdict + histories + ["", "seed \(seed): \(summary)"]
+        return lines + [""] + verdict + histories + ["", "\(shape) seed \(seed): \(summary)"]
     }
 
     package var json: String {
         let texts = violations.map { "\"\($0.escaped)\"" }.joined(separator: ",")
         return
-            #"{"seed":\#(seed),"violations":[\#(texts)],"events":\#(events),"operations":\#(succeeded),"localReads":\#(localReads),"#
+            #"{"seed":\#(seed),"shape":"\#(shape)","violations":[\#(texts)],"events":\#(events),"operations":\#(succeeded),"localReads":\#(localReads),"#
             + #""failed":\#(failed),"digest":"\#(digest)"}"#
     }
 
@@ -45,7 +46,7 @@ package struct SimulationReport: Sendable {
 extension Simulation {
     func report() -> SimulationReport {
         SimulationReport(
-            seed: seed, violations: invariants.violations, events: eventCount, succeeded: history.succeeded,
+            seed: seed, shape: options.shape, violations: invariants.violations, events: eventCount, succeeded: history.succeeded,
             localReads: history.localReads, failed: history.failed, digest: trace.digest, lines: trace.lines,
             histories: invariants.suspects.flatMap { historyStory($0) })
     }

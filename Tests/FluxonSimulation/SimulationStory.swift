@@ -16,6 +16,8 @@ extension Simulation {
         case .completed(let existing):
             let rest = keys.filter { !existing.contains($0) }.map { name($0) }
             trace.add(now, who, [55], "has heard everybody; absent: \(rest)")
+        case .removing(let key, let version):
+            trace.add(now, who, [60, version.sequence], "has nobody left with \(name(key)) in version \(version)")
         case .removed(let key, let version, let cause):
             trace.add(now, who, [56, version.sequence], "removes \(name(key)) in order, version \(version): \(cause)")
         case .operationCompleted(let operation, let commit, let version):
@@ -77,7 +79,8 @@ extension Simulation {
             let what = "\(publishes ? "" : ", not to be published")\(isExposed ? ", seen by others" : "")"
             return "commit \(operation) is \(story(outcome))\(what)"
         case .invalidate(let invalidation):
-            return "invalidation \(invalidation.number): \(name(invalidation.key)) for \(invalidation.cause.map(story) ?? "good")"
+            let cause = invalidation.cause.map(story) ?? "good"
+            return "invalidation \(invalidation.number): \(name(invalidation.key)) up to \(invalidation.upTo) for \(cause)"
         case .settled(let numbers): return "invalidations \(numbers) are settled"
         case .restore(let key, let version): return "\(name(key)) in version \(version) is current again"
         case .found(let answer):

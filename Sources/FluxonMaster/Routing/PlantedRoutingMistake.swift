@@ -19,5 +19,11 @@ package enum PlantedRoutingMistake: String, CaseIterable, Sendable {
     case replayUnexposed
     /// A resync drops what a completed, unexposed operation replaced (decision 0017).
     case dropReplaced
+    /// The removal after the last `drop` looks at nobody's claims (K2).
+    case lastDropKeepsClaims
+    /// Prepares commits of an owner that is not in the roster again (decision 0031).
+    case prepareForOut
+    /// A parked copy that is reported while an operation on its key is prepared is left alone (decision 0031).
+    case claimUnderPrepared
 }
 #endif

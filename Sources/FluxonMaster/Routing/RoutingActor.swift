@@ -258,7 +258,7 @@ package actor RoutingActor {
         case .removed(let key, let version, let cause):
             counters.removals += 1
             logger.trace("key removed", metadata: ["fluxon.key": "\(key)", "fluxon.version": "\(version)", "fluxon.cause": "\(cause)"])
-        case .operationCompleted, .exposed: break
+        case .operationCompleted, .exposed, .removing: break
         case .anomaly(let text): logger.error("protocol anomaly", metadata: ["fluxon.detail": "\(text)"])
         }
     }

@@ -30,6 +30,8 @@ package enum RoutingNote: Hashable, Sendable {
     /// R7: every owner has reported or is lost; what nobody reported is absent. With `observesOperations`, the keys
     /// that exist or have an operation under way.
     case completed(existing: [Key])
+    /// An ordered removal of what is this version is prepared: it is never taken back (K3). Only with `observesOperations`.
+    case removing(Key, Version)
     /// An ordered removal that nobody asked for.
     case removed(Key, Version, RemovalCause)
     /// Only with `observesOperations`.

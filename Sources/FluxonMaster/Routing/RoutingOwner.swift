@@ -30,6 +30,8 @@ struct RoutingOwner: Sendable {
 
     /// Invalidations without a confirmation, oldest first.
     var awaited: Deque<AwaitedConfirmation> = []
+    /// Claims that were told to go in this session and did not confirm it yet, oldest first. Stale ones are skipped.
+    var leaving: Deque<(key: Key, number: UInt64)> = []
     /// Operations from `prepared` until the owner has taken the outcome.
     var operations: [UInt64: OwnerOperation] = [:]
     /// `done`s sent, with the time at which the owner is bypassed if it has not taken them. Stale ones are skipped.
@@ -41,6 +43,8 @@ struct RoutingOwner: Sendable {
 
     var generation: Generation { desired.generation }
     var isWritten: Bool { entry == desired }
+    /// It may get grants, and its commits are prepared (G3, R3).
+    var isIn: Bool { isWritten && desired.state == .in }
     /// This term knows what the owner has (R7, R8).
     var isKnown: Bool { hasReported && !mustReportAgain }
 
@@ -82,13 +86,15 @@ struct RoutingSession: Sendable {
 
 struct AwaitedConfirmation: Sendable {
     let key: Key
-    let cause: OperationReference
+    let operation: OperationName
+    /// Copies up to this version are meant.
+    let version: Version
+    /// The copies are parked for this operation; nil: they have no future whatever becomes of it.
+    let cause: OperationReference?
     /// The session and number of the invalidation; nil when there was no session to send it in.
     var sent: (session: UInt64, number: UInt64)?
     /// L3: m_r of the last grant before it.
     var barrier: BootInstant?
-    /// The holder parks nothing for `cause`: its copy has no future whatever becomes of that operation.
-    var isDrop = false
 }
 
 struct OwnerOperation: Sendable {

@@ -7,7 +7,7 @@ extension RoutingTable {
         guard let session = owners[id.place].session, owners[id.place].operations[commit.operation] == nil else { return }
         let waiting = WaitingCommit(owner: id, session: session.number, reference: owners[id.place].name(commit.operation), commit: commit)
         // The usual case: nothing goes on for the key.
-        if activities[commit.key] == nil, mayPrepare, canJudge(commit) { return prepare(waiting, now: now) }
+        if activities[commit.key] == nil, mayPrepare, canBegin(waiting) { return prepare(waiting, now: now) }
         activities[commit.key, default: .init()].commits.append(waiting)
         prepareNext(commit.key, now: now)
     }
@@ -19,11 +19,11 @@ extension RoutingTable {
         return isOpen
     }
 
-    /// C3: takes the next commit whose condition can be judged, if the key is free and R8 holds.
+    /// C3: takes the next commit that can begin, if the key is free and R8 holds.
     mutating func prepareNext(_ key: Key, now: BootInstant) {
         guard mayPrepare else { return }
         while let activity = activities[key], activity.operation == nil, !activity.commits.isEmpty {
-            guard let index = activity.commits.firstIndex(where: { isLive($0) == false || canJudge($0.commit) }) else {
+            guard let index = activity.commits.firstIndex(where: { !isLive($0) || canBegin($0) }) else {
                 stalled.append(key)
                 return
             }
@@ -39,6 +39,15 @@ extension RoutingTable {
             && owners[waiting.owner.place].operations[waiting.commit.operation] == nil
     }
 
+    /// The condition can be judged, and the owner is in again (R3): what others park for one that the next term does not believe would be
+    /// lost with this master (decision 0031).
+    private func canBegin(_ waiting: WaitingCommit) -> Bool {
+        #if FLUXON_PLANTING
+        if planted == .prepareForOut { return canJudge(waiting.commit) }
+        #endif
+        return owners[waiting.owner.place].isIn && canJudge(waiting.commit)
+    }
+
     private func canJudge(_ commit: LinkCommit) -> Bool { commit.condition == .none || isDecided(commit.key) }
 
     private mutating func prepare(_ waiting: WaitingCommit, now: BootInstant) {
@@ -49,12 +58,12 @@ extension RoutingTable {
             restoreClaims(of: waiting.reference, key: commit.key, now: now)
             return
         }
-        var operation = RunningOperation(reference: waiting.reference, commit: commit)
+        var operation = RunningOperation(waiting.reference, commit)
         owners[waiting.owner.place].operations[commit.operation] = OwnerOperation(key: commit.key, kind: commit.kind)
-        dropUnadoptedClaims(for: &operation)
-        if let holders = current?.holders {
-            for holder in holderLists.owners(of: holders) where holder != waiting.owner {
-                invalidate(holder, for: &operation, now: now)
+        dropClaims(for: &operation, now: now)
+        if let current {
+            for holder in holderLists.owners(of: current.holders) where holder != waiting.owner {
+                invalidate(holder, upTo: current.version, for: &operation, now: now)
             }
         }
         activities[commit.key, default: .init()].operation = operation
@@ -71,19 +80,32 @@ extension RoutingTable {
     }
 
     /// Tells one holder, or notes that it cannot be told (L3).
-    mutating func invalidate(_ holder: OwnerID, for operation: inout RunningOperation, now: BootInstant) {
-        var awaited = AwaitedConfirmation(key: operation.commit.key, cause: operation.reference)
-        awaited.barrier = owners[holder.place].lease.lastGrant
-        if let number = sendInvalidation(holder, operation.commit.key, cause: operation.reference) {
-            awaited.sent = (session: owners[holder.place].session?.number ?? 0, number: number)
-            operation.invalidated.append((owner: holder, session: owners[holder.place].session?.number ?? 0, number: number))
-        } else if owners[holder.place].isOut(term: term), deadBy(awaited.barrier) < now {
-            return
+    mutating func invalidate(_ holder: OwnerID, upTo version: Version, for operation: inout RunningOperation, now: BootInstant) {
+        var sent: (session: UInt64, number: UInt64)?
+        // Nothing is parked for a removal of the master's own (K3).
+        let cause = operation.reference
+        if let session = owners[holder.place].session?.number,
+            let number = sendInvalidation(holder, operation.key, upTo: version, cause: cause)
+        {
+            sent = (session: session, number: number)
+            operation.invalidated.append((owner: holder, session: session, number: number))
         }
+        wait(for: holder, upTo: version, cause: cause, sent: sent, &operation, now: now)
+    }
+
+    /// The operation waits until the holder has confirmed what was sent, unless its lease is over and it is out (L3 + G2).
+    mutating func wait(
+        for holder: OwnerID, upTo version: Version, cause: OperationReference?, sent: (session: UInt64, number: UInt64)?,
+        _ operation: inout RunningOperation, now: BootInstant
+    ) {
+        let barrier = owners[holder.place].lease.lastGrant
+        if sent == nil, owners[holder.place].isOut(term: term), deadBy(barrier) < now { return }
         #if FLUXON_PLANTING
         if planted == .completeBeforeConfirm { return }
         #endif
-        owners[holder.place].awaited.append(awaited)
+        owners[holder.place].awaited.append(
+            AwaitedConfirmation(
+                key: operation.key, operation: operation.name, version: version, cause: cause, sent: sent, barrier: barrier))
         operation.awaited.append(holder)
     }
 
@@ -92,16 +114,18 @@ extension RoutingTable {
     }
 
     /// - Returns: The number of the invalidation; nil without a session.
-    mutating func sendInvalidation(_ holder: OwnerID, _ key: Key, cause: OperationReference?) -> UInt64? {
+    mutating func sendInvalidation(_ holder: OwnerID, _ key: Key, upTo version: Version, cause: OperationReference?) -> UInt64? {
         guard let number = owners[holder.place].session?.nextInvalidation else { return nil }
         owners[holder.place].session?.nextInvalidation = number + 1
-        send(holder, .invalidate(Invalidation(number: number, key: key, cause: cause)))
+        send(holder, .invalidate(Invalidation(number: number, key: key, upTo: version, cause: cause)))
         return number
     }
 
     /// The holder has applied every invalidation of this session up to `number`.
     mutating func confirmed(_ holder: OwnerID, upTo number: UInt64, now: BootInstant) {
         guard let session = owners[holder.place].session?.number else { return }
+        // First: what completes now may let another operation begin, which waits for what still leaves.
+        claimsLeft(holder, upTo: number)
         while let first = owners[holder.place].awaited.first, let sent = first.sent, sent.session == session, sent.number <= number {
             owners[holder.place].awaited.removeFirst()
             resolve(first, holder, now: now)
@@ -110,25 +134,41 @@ extension RoutingTable {
 
     /// A confirmation came, or is no longer needed.
     mutating func resolve(_ confirmation: AwaitedConfirmation, _ holder: OwnerID, now: BootInstant) {
-        guard activities[confirmation.key]?.operation?.reference == confirmation.cause else { return }
+        guard activities[confirmation.key]?.operation?.name == confirmation.operation else { return }
         if let place = activities[confirmation.key]?.operation?.awaited.firstIndex(of: holder) {
             activities[confirmation.key]?.operation?.awaited.remove(at: place)
         }
         completeIfConfirmed(confirmation.key, now: now)
     }
 
-    /// C5: version order is completion order.
     mutating func completeIfConfirmed(_ key: Key, now: BootInstant) {
-        guard var operation = activities[key]?.operation, operation.version == nil, operation.awaited.isEmpty else { return }
-        let committer = operation.reference.owner
+        guard let operation = activities[key]?.operation, operation.isPrepared, operation.awaited.isEmpty else { return }
+        switch operation.work {
+        case .commit(let commit):
+            guard let reference = operation.reference else { return }
+            complete(operation, reference, commit, now: now)
+        case .removal(let cause):
+            activities[key]?.operation = nil
+            removed(key, cause)
+            keyIsFree(key, now: now)
+        }
+    }
+
+    /// C5: version order is completion order.
+    private mutating func complete(
+        _ operation: RunningOperation, _ reference: OperationReference, _ commit: LinkCommit, now: BootInstant
+    ) {
+        let key = commit.key
+        let committer = reference.owner
         let version = nextVersion()
+        var operation = operation
         operation.version = version
         operation.replaced = records[key]?.version
         activities[key]?.operation = operation
         if var record = records[key] { holderLists.removeAll(from: &record.holders) }
-        switch operation.commit.kind {
+        switch commit.kind {
         case .put:
-            var record = KeyRecord(version: version, byteCount: operation.commit.byteCount)
+            var record = KeyRecord(version: version, byteCount: commit.byteCount)
             register(committer, key, &record)
             records[key] = record
             removals.remove(key)
@@ -136,9 +176,9 @@ extension RoutingTable {
             records[key] = nil
             rememberRemoval(key)
         }
-        let number = operation.reference.number
+        let number = reference.number
         owners[committer.place].operations[number]?.outcome = .committed(version)
-        if observesOperations { note(.operationCompleted(operation.reference, operation.commit, version)) }
+        if observesOperations { note(.operationCompleted(reference, commit, version)) }
         sendDone(committer, number, publishes: true, now: now)
         #if FLUXON_PLANTING
         if planted == .exposeEarly { answerLookups(key, now: now) }
@@ -150,6 +190,12 @@ extension RoutingTable {
     mutating func nextVersion() -> Version {
         sequence += 1
         return Version(term: term, sequence: sequence)
+    }
+
+    mutating func forgetRecord(_ key: Key) {
+        guard var record = records[key] else { return }
+        holderLists.removeAll(from: &record.holders)
+        records[key] = nil
     }
 
     /// R3: while somebody may bring an older copy, a removal is remembered.
@@ -184,13 +230,15 @@ extension RoutingTable {
     }
 
     mutating func exposeIfRunning(_ key: Key, _ reference: OperationReference, now: BootInstant) {
-        guard let running = activities[key]?.operation, running.reference == reference, running.version != nil else { return }
+        guard let running = activities[key]?.operation, running.reference == reference, !running.isPrepared else { return }
         expose(key, now: now)
     }
 
     mutating func expose(_ key: Key, now: BootInstant) {
         guard let operation = activities[key]?.operation.take() else { return }
-        if observesOperations, let version = operation.version { note(.exposed(operation.reference, key, version)) }
+        if observesOperations, let reference = operation.reference, let version = operation.version {
+            note(.exposed(reference, key, version))
+        }
         for told in operation.invalidated where owners[told.owner.place].session?.number == told.session {
             send(told.owner, .settled(told.number...told.number))
         }
@@ -199,7 +247,7 @@ extension RoutingTable {
 
     /// C6: the operation's owner died before `done` was sent: it came to nothing.
     mutating func abort(_ key: Key, now: BootInstant) {
-        guard let operation = activities[key]?.operation, operation.version == nil else { return }
+        guard let operation = activities[key]?.operation, operation.isPrepared else { return }
         activities[key]?.operation = nil
         if let version = records[key]?.version {
             for told in operation.invalidated where owners[told.owner.place].session?.number == told.session {

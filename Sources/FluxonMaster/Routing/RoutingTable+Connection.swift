@@ -158,6 +158,7 @@ extension RoutingTable {
         owners[id.place].session = session
         owners[id.place].seen = []
         owners[id.place].pending = []
+        owners[id.place].leaving = []
         touch(id)
         note(.sessionBegan(Session(owner: owners[id.place].instance, generation: owners[id.place].generation, number: number)))
         invalidateAgain(id)
@@ -167,15 +168,15 @@ extension RoutingTable {
     private mutating func invalidateAgain(_ id: OwnerID) {
         let list = owners[id.place].awaited
         owners[id.place].awaited = []
-        for var awaited in list where activities[awaited.key]?.operation?.reference == awaited.cause {
-            guard let number = sendInvalidation(id, awaited.key, cause: awaited.isDrop ? nil : awaited.cause),
+        for var awaited in list where activities[awaited.key]?.operation?.name == awaited.operation {
+            guard let number = sendInvalidation(id, awaited.key, upTo: awaited.version, cause: awaited.cause),
                 let session = owners[id.place].session?.number
             else {
                 continue
             }
             awaited.sent = (session: session, number: number)
             owners[id.place].awaited.append(awaited)
-            guard !awaited.isDrop else { continue }
+            guard awaited.cause != nil else { continue }
             activities[awaited.key]?.operation?.invalidated.append((owner: id, session: session, number: number))
         }
     }
@@ -190,9 +191,8 @@ extension RoutingTable {
         guard let session = owners[id.place].session else { return }
         owners[id.place].session = nil
         reachability.left(id)
-        if !isComplete, claims.values.contains(where: { $0.contains { $0.owner == id && $0.session == session.number } }) {
-            owners[id.place].mustReportAgain = true
-        }
+        let isUndecided = { (claim: ParkedClaim) in claim.owner == id && claim.session == session.number && claim.leaving == nil }
+        if !isComplete, claims.values.contains(where: { $0.contains(where: isUndecided) }) { owners[id.place].mustReportAgain = true }
         owners[id.place].seen = []
         owners[id.place].pending = []
         if let connection = session.connection {
@@ -217,7 +217,7 @@ extension RoutingTable {
         owners[id.place].entry = entry
         if let old, old.generation < entry.generation { supersede(id, now: now) }
         switch entry.state {
-        case .in: break
+        case .in: wakeStalled(now: now)
         case .bypassed: note(.bypassed(instance))
         case .lost: becameLost(id, now: now)
         }

@@ -29,13 +29,16 @@ extension RoutingTable {
         for (key, activity) in activities {
             if activity.isIdle { return "\(key) has an activity in which nothing goes on" }
             guard let operation = activity.operation else { continue }
-            let reference = operation.reference
+            if operation.isPrepared, operation.awaited.isEmpty { return "\(key): \(operation.name) waits for nobody and is not completed" }
+            guard let reference = operation.reference else {
+                if !operation.isPrepared { return "\(key): \(operation.name) is completed and goes on" }
+                continue
+            }
             guard isKnown(reference.owner) else { return "\(key): \(reference) has no owner" }
             guard let known = owners[reference.owner.place].operations[reference.number], known.key == key else {
                 return "\(key): \(reference) is not among its owner's operations"
             }
-            if (known.outcome == nil) != (operation.version == nil) { return "\(key): \(reference) is completed on one side only" }
-            if operation.version == nil, operation.awaited.isEmpty { return "\(key): \(reference) waits for nobody and is not completed" }
+            if (known.outcome == nil) != operation.isPrepared { return "\(key): \(reference) is completed on one side only" }
         }
         return nil
     }
@@ -46,9 +49,9 @@ extension RoutingTable {
             guard let operation = activity.operation else { continue }
             for id in Set(operation.awaited) {
                 let wanted = operation.awaited.count { $0 == id }
-                let asked = owners[id.place].awaited.count { $0.key == key && $0.cause == operation.reference }
+                let asked = owners[id.place].awaited.count { $0.key == key && $0.operation == operation.name }
                 if wanted != asked {
-                    return "\(key): \(operation.reference) waits \(wanted) times for \(id), which was asked \(asked) times"
+                    return "\(key): \(operation.name) waits \(wanted) times for \(id), which was asked \(asked) times"
                 }
             }
         }

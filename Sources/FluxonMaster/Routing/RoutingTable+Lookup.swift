@@ -69,15 +69,26 @@ extension RoutingTable {
         answerLookups(key, now: now)
     }
 
-    /// The drop of a last copy is an ordered removal. Before R8 holds the key is unavailable instead: somebody may still bring it (M4a).
+    /// Behind the last copy the master removes the key in order (M4, R4, R10): an operation of its own, which waits until claimed copies
+    /// are gone (K2) and is never taken back (K3). Before R8 holds the key is unavailable instead: somebody may still bring it (M4a).
     mutating func removeIfLastCopyGone(_ key: Key, _ cause: RemovalCause, now: BootInstant) {
         guard let record = records[key], record.holders.isEmpty, activities[key]?.operation == nil else { return }
-        records[key] = nil
-        guard isOpen else { return }
-        rememberRemoval(key)
-        let version = nextVersion()
-        note(.removed(key, version, cause))
+        guard isOpen else { return forgetRecord(key) }
+        lastRemoval += 1
+        var operation = RunningOperation(of: key, number: lastRemoval, cause)
+        if observesOperations { note(.removing(key, record.version)) }
+        dropClaims(for: &operation, now: now)
+        // The usual case leaves no trace.
+        guard operation.awaited.isEmpty else { return activities[key, default: .init()].operation = operation }
+        removed(key, cause)
         answerLookups(key, now: now)
+    }
+
+    /// Completed and exposed in one step: nobody has to be told.
+    mutating func removed(_ key: Key, _ cause: RemovalCause) {
+        forgetRecord(key)
+        rememberRemoval(key)
+        note(.removed(key, nextVersion(), cause))
     }
 
     /// Something changed that lookups or conditions may wait for: an owner reported or came back, or the phase advanced.

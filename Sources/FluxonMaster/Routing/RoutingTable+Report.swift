@@ -30,7 +30,7 @@ extension RoutingTable {
     }
 
     /// In an owner's first report nothing can be missed: this term lists nothing at it that it did not name.
-    private mutating func see(_ id: OwnerID, _ key: Key) {
+    mutating func see(_ id: OwnerID, _ key: Key) {
         if owners[id.place].hasReported, owners[id.place].session?.isActive == false { owners[id.place].seen.insert(key) }
     }
 
@@ -69,7 +69,12 @@ extension RoutingTable {
             return claim(id, entry, cause, now: now)
         }
         guard record.version == entry.version, let cause = entry.parkedBy else { return drop(id, entry) }
-        guard owners[id.place].hasReported else { return claim(id, entry, cause, now: now) }
+        var isJudgedLater = !owners[id.place].hasReported && running == nil
+        #if FLUXON_PLANTING
+        if planted == .claimUnderPrepared { isJudgedLater = !owners[id.place].hasReported }
+        #endif
+        guard !isJudgedLater else { return claim(id, entry, cause, now: now) }
+        // R3, and a first report behind R8: what is prepared was prepared over this very version, and waits for this owner, too.
         register(id, entry.key, &record)
         records[entry.key] = record
         if running == nil {
@@ -82,16 +87,18 @@ extension RoutingTable {
     /// The copy is not current, or nobody can tell that it is. What a completed operation replaced stays parked until that one is
     /// exposed: a master that dies before leaves the operation to be decided anew, over this version (decision 0017).
     private mutating func drop(_ id: OwnerID, _ entry: ReportEntry) {
-        guard let running = activities[entry.key]?.operation, running.version != nil, running.replaced == entry.version,
-            keepsReplaced, running.reference.owner != id || entry.parkedBy != nil
+        guard let running = activities[entry.key]?.operation, !running.isPrepared, running.replaced == entry.version,
+            keepsReplaced, let reference = running.reference, reference.owner != id || entry.parkedBy != nil
         else {
-            _ = sendInvalidation(id, entry.key, cause: nil)
+            _ = sendInvalidation(id, entry.key, upTo: entry.version, cause: nil)
             return
         }
-        if running.reference.owner == id {
+        if reference.owner == id {
             // Behind its own commit that only names the cause, in case that another operation parked the copy and came to nothing.
-            if entry.parkedBy != running.reference { send(id, .restore(entry.key, entry.version)) }
-        } else if let number = sendInvalidation(id, entry.key, cause: running.reference), let session = owners[id.place].session?.number {
+            if entry.parkedBy != reference { send(id, .restore(entry.key, entry.version)) }
+        } else if let number = sendInvalidation(id, entry.key, upTo: entry.version, cause: reference),
+            let session = owners[id.place].session?.number
+        {
             activities[entry.key]?.operation?.invalidated.append((owner: id, session: session, number: number))
         }
     }
@@ -105,20 +112,12 @@ extension RoutingTable {
 
     /// R3: a copy that comes back while an operation is prepared is invalidated in the new session before the operation completes.
     private mutating func invalidateIfPrepared(_ id: OwnerID, _ key: Key, again: Bool = false, now: BootInstant) {
-        guard var operation = activities[key]?.operation, operation.version == nil, operation.reference.owner != id,
-            let session = owners[id.place].session?.number,
+        guard var operation = activities[key]?.operation, operation.isPrepared, operation.reference?.owner != id,
+            let session = owners[id.place].session?.number, let version = records[key]?.version,
             again || !operation.invalidated.contains(where: { $0.owner == id && $0.session == session })
         else { return }
-        invalidate(id, for: &operation, now: now)
+        invalidate(id, upTo: version, for: &operation, now: now)
         activities[key]?.operation = operation
-    }
-
-    private mutating func claim(_ id: OwnerID, _ entry: ReportEntry, _ cause: OperationReference, now: BootInstant) {
-        guard let session = owners[id.place].session?.number else { return }
-        see(id, entry.key)
-        let claim = ParkedClaim(owner: id, session: session, version: entry.version, byteCount: entry.byteCount, cause: cause)
-        claims[entry.key, default: []].append(claim)
-        judgeClaims(entry.key, now: now)
     }
 
     private mutating func reportEnded(_ id: OwnerID, now: BootInstant) {
@@ -139,6 +138,7 @@ extension RoutingTable {
         owners[id.place].isTrusted = true
         owners[id.place].seen = []
         owners[id.place].pending = []
+        forgetClaims(of: id, except: owners[id.place].session?.number)
         for commit in pending where !replay(id, commit, now: now) {
             let reference = owners[id.place].name(commit.operation)
             guard let session = owners[id.place].session?.number else { continue }

@@ -119,6 +119,8 @@ extension RoutingTable {
         owners[id.place].untaken = []
         let awaited = owners[id.place].awaited
         owners[id.place].awaited = []
+        owners[id.place].leaving = []
+        forgetClaims(of: id)
         for number in operations.keys.sorted() {
             guard let operation = operations[number] else { continue }
             let reference = OperationReference(owner: id, generation: generation, number: number)
@@ -145,9 +147,9 @@ extension RoutingTable {
         }
         if isOpen, !isComplete, owners.allSatisfy({ $0.isKnown || ($0.desired.state == .lost && $0.isWritten) }) {
             isComplete = true
-            removals = []
             note(.completed(existing: observesOperations ? keysNotAbsent : []))
             judgeAllClaims(now: now)
+            removals = []
             wakeStalled(now: now)
         }
     }

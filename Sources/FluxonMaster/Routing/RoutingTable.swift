@@ -36,13 +36,15 @@ package struct RoutingTable: Sendable {
     var reachability = ReachabilityTable()
     var activities: [Key: KeyActivity] = [:]
     var sequence: UInt64 = 0
+    /// Removals of the master's own, counted.
+    var lastRemoval: UInt64 = 0
 
     /// R8 and R7.
     package internal(set) var isOpen = false
     package internal(set) var isComplete = false
     /// Keys removed in this term, while somebody may still bring an older copy (R3).
     var removals: Set<Key> = []
-    /// Parked copies whose cause is not decided (R9).
+    /// Parked copies that reports named: not decided, or told to go and not gone (R9, K2). Empty but behind an election.
     var claims: [Key: [ParkedClaim]] = [:]
     /// Operations that some report of this term named as pending.
     var reportedPending: Set<OperationReference> = []
@@ -176,9 +178,7 @@ package struct RoutingTable: Sendable {
 
     /// L2: everything that was sent before is behind the barrier. G3: never before the roster says `in`.
     private mutating func takeGrant(_ session: inout RoutingSession, _ id: OwnerID) -> LinkGrant? {
-        guard let sentAt = session.heartbeat, session.isActive, owners[id.place].isWritten, owners[id.place].desired.state == .in else {
-            return nil
-        }
+        guard let sentAt = session.heartbeat, session.isActive, owners[id.place].isIn else { return nil }
         session.heartbeat = nil
         return LinkGrant(sentAt: sentAt, length: timing.validityLease, barrier: session.link.lastEnqueued)
     }

@@ -9,5 +9,9 @@ package enum PlantedReplicaMistake: String, CaseIterable, Sendable {
     case joinDetachedFetch
     /// Takes a `done` whether valid or not.
     case takeWithoutValidity
+    /// An invalidation takes copies that are newer than it means (decision 0031).
+    case invalidateNewer
+    /// A get whose lookup was not sent yet looks the key up behind the owner's own commit (C2).
+    case lookUpBehindCommit
 }
 #endif

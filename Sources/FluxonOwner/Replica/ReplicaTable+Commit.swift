@@ -37,7 +37,18 @@ extension ReplicaTable {
             state.parked = ParkedCopy(copy: copy, cause: cause, invalidation: nil)
         }
         detachFetch(state)
+        gateRestingFetch(state)
         send(.commit(linkCommit(operation, request)))
+    }
+
+    /// C2: gets whose lookup is not sent yet wait for the outcome, too: what they looked up now would be what the commit replaces.
+    private mutating func gateRestingFetch(_ state: ReplicaKeyState<Extent>) {
+        #if FLUXON_PLANTING
+        if planted == .lookUpBehindCommit { return }
+        #endif
+        guard let fetch = state.fetch.take() else { return }
+        fetchKeys[fetch.id] = nil
+        state.gated += fetch.early + fetch.late
     }
 
     func linkCommit(_ operation: UInt64, _ request: CommitRequest<Extent>) -> LinkCommit {

@@ -47,6 +47,7 @@ extension ReplicaTable {
                 if inFlight[commit.operation] !== state { return "operation \(commit.operation) of \(key) is not in flight" }
                 if !commit.isAnswered { unanswered += 1 }
                 if store.find(key) != nil { return "\(key) is published while a commit of it is in flight (C2)" }
+                if state.fetch != nil { return "\(key) is fetched while a commit of it is in flight (C2)" }
             } else if !state.queued.isEmpty, !unstarted.contains(key) {
                 return "nothing will start the commits of \(key)"
             }

@@ -141,7 +141,10 @@ extension ReplicaTable {
                 let copy = StoredCopy(extent: extent, byteCount: request.byteCount, version: request.version, flags: flags)
                 let isPublished = attached != nil && store.find(key) == nil && store.publish(key, copy)
                 for waiter in fetch.early + fetch.late { answer(waiter, copy, isPublished: isPublished) }
-                if !isPublished {
+                if isPublished {
+                    // What the master shows has overtaken what was parked here: no term brings that back.
+                    if let parked = state.parked, parked.copy.version <= request.version { releaseParked(state) }
+                } else {
                     store.release(extent)
                     if isRegistered { dropIfNothing(key, request.version) }
                 }
@@ -203,7 +206,8 @@ extension ReplicaTable {
         guard let copy = store.retire(key) else { return false }
         hasRetired = true
         store.release(copy.extent)
-        if session != nil { send(.drop(key, copy.version)) }
+        // A fetch that was attached before a restore goes on under the same registration (M1).
+        dropIfNothing(key, copy.version)
         return true
     }
 

@@ -2,25 +2,25 @@ import FluxonCore
 
 // Holders: invalidations confirmed in the turn that reads them (C4), parked copies (C6), restore (C6, R9).
 extension ReplicaTable {
-    mutating func invalidate(_ invalidation: Invalidation) {
-        let key = invalidation.key
-        unconfirmed = invalidation.number
+    mutating func invalidate(_ message: Invalidation) {
+        let key = message.key
+        unconfirmed = message.number
         #if FLUXON_PLANTING
         if planted == .skipInvalidation { return }
+        let newest = planted == .invalidateNewer ? Version(term: .max, sequence: .max) : message.upTo
+        let invalidation = Invalidation(number: message.number, key: key, upTo: newest, cause: message.cause)
+        #else
+        let invalidation = message
         #endif
-        if let state = keys[key] {
-            detachFetch(state)
-            state.commit?.isInvalidated = true
-            // A key is closed until its outcome is taken; should a master think otherwise, the version is at least not published.
-            if let kept = state.commit?.kept { state.commit?.kept = KeptOutcome(version: kept.version, published: nil) }
-        }
-        if let copy = store.retire(key) {
+        if let state = keys[key] { invalidate(state, invalidation) }
+        // What came since, by a lookup that was answered before, is not meant.
+        if let copy = store.find(key), copy.version <= invalidation.upTo, store.retire(key) != nil {
             hasRetired = true
             if let state = keys[key] { releaseParked(state) }
             guard let cause = invalidation.cause else { return store.release(copy.extent) }
             state(of: key).parked = ParkedCopy(copy: copy, cause: cause, invalidation: invalidation.number)
             parkedByInvalidation[invalidation.number] = key
-        } else if let state = keys[key], let parked = state.parked {
+        } else if let state = keys[key], let parked = state.parked, parked.copy.version <= invalidation.upTo {
             guard let cause = invalidation.cause else {
                 releaseParked(state)
                 return tidy(state)
@@ -29,6 +29,18 @@ extension ReplicaTable {
             state.parked?.cause = cause
             state.parked?.invalidation = invalidation.number
             parkedByInvalidation[invalidation.number] = key
+        }
+    }
+
+    /// What goes on for the key and concerns versions that are meant.
+    private mutating func invalidate(_ state: ReplicaKeyState<Extent>, _ invalidation: Invalidation) {
+        var isNewer = false
+        if case .transferring(let version, _)? = state.fetch?.stage { isNewer = version > invalidation.upTo }
+        if !isNewer { detachFetch(state) }
+        if let parked = state.parked, parked.copy.version <= invalidation.upTo { state.commit?.isInvalidated = true }
+        // A key is closed until its outcome is taken; should a master think otherwise, the version is at least not published.
+        if let kept = state.commit?.kept, kept.version <= invalidation.upTo {
+            state.commit?.kept = KeptOutcome(version: kept.version, published: nil)
         }
     }
 

@@ -41,7 +41,9 @@ import Testing
         _ = cluster.send(2, [.taken(operation: 1)])
         cluster.connect(1)
         let before = cluster.grants[1]
-        #expect(cluster.report(1, [.live(key, version(1))])[1] == [.invalidate(Invalidation(number: 1, key: key, cause: nil))])
+        #expect(
+            cluster.report(1, [.live(key, version(1))])[1] == [.invalidate(Invalidation(number: 1, key: key, upTo: version(1), cause: nil))]
+        )
         #expect(cluster.written(1) == nil)
         _ = cluster.send(1, acknowledges: false)
         #expect(cluster.written(1) == nil)
@@ -114,7 +116,7 @@ import Testing
         #expect(
             sent == [
                 .done(operation: 1, .committed(version(1)), publishes: true, isExposed: true),
-                .invalidate(Invalidation(number: 2, key: key, cause: cause(2, 1))),
+                .invalidate(Invalidation(number: 2, key: key, upTo: version(1), cause: cause(2, 1))),
             ])
         #expect(cluster.send(1, [.confirm(upTo: 1)])[2] == nil)
         #expect(cluster.send(1, [.confirm(upTo: 2)])[2] == [.done(operation: 1, .committed(version(2)), publishes: true)])
@@ -145,7 +147,7 @@ import Testing
         _ = cluster.pass(.seconds(5))
         _ = cluster.answerWrites()
         cluster.connect(1)
-        let parked = Invalidation(number: 1, key: key, cause: cause(2, 1))
+        let parked = Invalidation(number: 1, key: key, upTo: version(1), cause: cause(2, 1))
         #expect(cluster.report(1, [.live(key, version(1))])[1] == [.invalidate(parked)])
         #expect(cluster.send(2, [.taken(operation: 1)])[1] == [.settled(1...1)])
     }
@@ -156,7 +158,7 @@ import Testing
         _ = cluster.send(2, [.taken(operation: 1)])
         cluster.connect(1)
         let entry = ReportEntry.parked(key, version(1), by: cause(2, 1))
-        #expect(cluster.report(1, [entry])[1] == [.invalidate(Invalidation(number: 1, key: key, cause: nil))])
+        #expect(cluster.report(1, [entry])[1] == [.invalidate(Invalidation(number: 1, key: key, upTo: version(1), cause: nil))])
     }
 
     @Test("R3: a kept copy of a key that is being overwritten is invalidated in the new session first")
@@ -164,9 +166,22 @@ import Testing
         _ = cluster.send(1, [.commit(.put(1, key)), .taken(operation: 1)])
         _ = cluster.send(2, [.commit(.put(1, key))])
         // The invalidation of the old session is repeated with the new one; its confirmation alone completes the operation.
-        #expect(cluster.connect(1)[1] == [.invalidate(Invalidation(number: 1, key: key, cause: cause(2, 1)))])
+        #expect(cluster.connect(1)[1] == [.invalidate(Invalidation(number: 1, key: key, upTo: version(1), cause: cause(2, 1)))])
         #expect(cluster.report(1, [.parked(key, version(1), by: cause(2, 1))])[2] == nil)
         #expect(cluster.send(1, [.confirm(upTo: 1)])[2] == [.done(operation: 1, .committed(version(2)), publishes: true)])
+    }
+
+    @Test("a commit of an owner that is not in the roster again waits: what others parked for it would be lost with this master")
+    mutating func outOwnersCommit() {
+        overwriteWithoutOwner1()
+        _ = cluster.send(2, [.taken(operation: 1)])
+        cluster.connect(1)
+        #expect(cluster.report(1, [.live(key, version(1))], pending: [.put(5, key, .present)])[2] == nil)
+        _ = cluster.send(1, [.confirm(upTo: 1)])
+        #expect(cluster.send(1, [.commit(.put(6, key))])[2] == nil)
+        #expect(cluster.written(1) == .in)
+        let parked = Invalidation(number: 1, key: key, upTo: version(2), cause: cause(1, 5))
+        #expect(cluster.answerWrites()[2] == [.invalidate(parked)])
     }
 
     @Test("R3: a copy that a report does not name is gone; the last one takes the key with it, in order")

@@ -30,9 +30,59 @@ import Testing
         publishFirst()
         enter(term: 3, session: 2)
         #expect(turn().sent == [.report(ReportPage(entries: [entry(1, parkedBy: nil)], pending: [], isLast: true))])
-        _ = receive([.invalidate(Invalidation(number: 1, key: key, cause: Self.other))])
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(9), cause: Self.other))])
         enter(term: 4, session: 1)
         #expect(turn().sent == [.report(ReportPage(entries: [entry(1, parkedBy: Self.other)], pending: [], isLast: true))])
+    }
+
+    /// Version 1 is parked here for another's commit, and version 2 was looked up in a new session: `upTo` is what comes then, for good.
+    private func lookUpBehindParked(upTo sequence: UInt64) -> [OwnerMessage] {
+        publishFirst()
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(1), cause: Self.other))])
+        enter(term: 3, session: 2)
+        get(7)
+        _ = turn()
+        let found = FoundCopy(version: version(2), byteCount: 8, holders: [OwnerID(2)], isRegistered: true)
+        let request = FetchRequest(fetch: FetchID(1), key: key, version: version(2), byteCount: 8, holders: [OwnerID(2)])
+        _ = receive([.found(LookupAnswer(lookup: 1, content: .copy(found)))])
+        table.store.retain(20)
+        table.fetched(FetchID(1), request, .arrived(extent: 20, flags: 0), now: Self.start)
+        return receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(sequence), cause: nil))]).sent
+    }
+
+    @Test("an invalidation takes copies up to its version, parked or published, and none that a later lookup brought", arguments: [1, 2])
+    func upTo(sequence: UInt64) {
+        #expect(lookUpBehindParked(upTo: sequence).last == .confirm(upTo: 1))
+        #expect(table.store.find(key)?.version == (sequence == 1 ? version(2) : nil))
+        #expect(table.store.references[10] == nil)
+    }
+
+    @Test(
+        "M1, M4: a copy that was restored while it was fetched, too, is evicted without a drop: the fetch still counts on its registration")
+    func evictedBesideFetch() {
+        publishFirst()
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(1), cause: Self.other))])
+        get(7)
+        let found = FoundCopy(version: version(1), byteCount: 8, holders: [OwnerID(2)], isRegistered: true)
+        let request = FetchRequest(fetch: FetchID(1), key: key, version: version(1), byteCount: 8, holders: [OwnerID(2)])
+        _ = receive([.found(LookupAnswer(lookup: 1, content: .copy(found))), .restore(key, version(1))])
+        #expect(table.evict(key))
+        #expect(turn().sent.isEmpty)
+        table.store.retain(20)
+        table.fetched(FetchID(1), request, .arrived(extent: 20, flags: 0), now: Self.start)
+        #expect(table.store.find(key)?.version == version(1))
+    }
+
+    @Test("M2: a fetch of a newer version than an invalidation means stays attached")
+    func newerFetch() {
+        get(7)
+        let found = FoundCopy(version: version(2), byteCount: 8, holders: [OwnerID(2)], isRegistered: true)
+        let request = FetchRequest(fetch: FetchID(1), key: key, version: version(2), byteCount: 8, holders: [OwnerID(2)])
+        _ = receive([.found(LookupAnswer(lookup: 1, content: .copy(found)))])
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(1), cause: nil))])
+        table.store.retain(20)
+        table.fetched(FetchID(1), request, .arrived(extent: 20, flags: 0), now: Self.start)
+        #expect(table.store.find(key)?.version == version(2))
     }
 
     @Test("a report names a commit whose outcome is not taken, and the copy that it parked")
@@ -134,7 +184,7 @@ import Testing
     func keptAndInvalidated() {
         put(1, extent: 10)
         _ = receive([.done(operation: 1, .committed(version(1)), publishes: true)], at: Self.late)
-        _ = receive([.invalidate(Invalidation(number: 1, key: key, cause: Self.other))], at: Self.late)
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(9), cause: Self.other))], at: Self.late)
         grant(at: Self.late)
         #expect(turn(at: Self.late).rest == [.answerCommit(token(1), .committed(version(1)))])
         #expect(table.store.find(key) == nil)
@@ -144,11 +194,11 @@ import Testing
     @Test("R3 (c): a copy that is invalidated again takes the new cause, and goes when that is settled")
     func newCause() {
         publishFirst()
-        _ = receive([.invalidate(Invalidation(number: 1, key: key, cause: Self.other))])
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(9), cause: Self.other))])
         enter(term: 3, session: 2)
         _ = turn()
         let next = OperationReference(owner: OwnerID(3), generation: Generation(1), number: 8)
-        _ = receive([.invalidate(Invalidation(number: 1, key: key, cause: next)), .settled(2...2)])
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(9), cause: next)), .settled(2...2)])
         #expect(table.store.references == [10: 1])
         _ = receive([.settled(1...1)])
         #expect(table.store.references.isEmpty)
@@ -160,7 +210,7 @@ import Testing
     func restoredBehindOwnCommit(isCommitted: Bool) {
         publishFirst()
         put(2, extent: 11)
-        _ = receive([.invalidate(Invalidation(number: 1, key: key, cause: Self.other)), .restore(key, version(1))])
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(9), cause: Self.other)), .restore(key, version(1))])
         #expect(table.store.find(key) == nil)
         let outcome = isCommitted ? CommitOutcome.committed(version(2)) : .conditionFailed(version(1))
         _ = receive([.done(operation: 2, outcome, publishes: isCommitted)])
@@ -170,8 +220,8 @@ import Testing
     @Test("R9: an invalidation without a cause drops a parked copy for good; a restore that comes later finds nothing")
     func droppedClaim() {
         publishFirst()
-        _ = receive([.invalidate(Invalidation(number: 1, key: key, cause: Self.other))])
-        #expect(receive([.invalidate(Invalidation(number: 2, key: key, cause: nil))]).sent == [.confirm(upTo: 2)])
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(9), cause: Self.other))])
+        #expect(receive([.invalidate(Invalidation(number: 2, key: key, upTo: version(9), cause: nil))]).sent == [.confirm(upTo: 2)])
         _ = receive([.restore(key, version(1))])
         #expect(table.store.find(key) == nil)
         #expect(table.store.references.isEmpty)

@@ -37,7 +37,7 @@ import Testing
         #expect(table.store.find(key) == copy(10, 1))
         put(3, extent: 12, condition: .absent)
         let cause = OperationReference(owner: OwnerID(2), generation: Generation(1), number: 1)
-        #expect(receive([.invalidate(Invalidation(number: 1, key: key, cause: cause))]).sent.contains(.confirm(upTo: 1)))
+        #expect(receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(9), cause: cause))]).sent.contains(.confirm(upTo: 1)))
         _ = receive([.done(operation: 3, .conditionFailed(version(1)), publishes: false)])
         #expect(table.store.find(key) == nil)
         #expect(table.store.references == [10: 1])
@@ -45,12 +45,30 @@ import Testing
         #expect(table.store.references.isEmpty)
     }
 
+    @Test("C2: a get whose lookup is not sent when a commit is waits for the outcome, and looks up nothing meanwhile")
+    func restingBehindCommit() {
+        get(1)
+        for attempt in 1...2 as ClosedRange<UInt64> {
+            let found = FoundCopy(version: version(1), byteCount: 8, holders: [OwnerID(2)], isRegistered: true)
+            _ = receive([.found(LookupAnswer(lookup: attempt, content: .copy(found)))])
+            let request = FetchRequest(fetch: FetchID(attempt), key: key, version: version(1), byteCount: 8, holders: [OwnerID(2)])
+            table.fetched(FetchID(attempt), request, .failed, now: Self.start)
+        }
+        put(1, extent: 11)
+        _ = turn()
+        let later = Self.start.advanced(by: .milliseconds(500))
+        table.tick(now: later)
+        #expect(turn(at: later).sent.isEmpty)
+        let rest = receive([.done(operation: 1, .committed(version(2)), publishes: true)], at: later).rest
+        #expect(rest.contains(.answerGet(WaiterID(1), .value(copy(11, 2), isPublished: true))))
+    }
+
     @Test("an invalidation is confirmed in its turn, after the fence; a restore brings the copy back")
     func invalidation() {
         put(1, extent: 10)
         _ = receive([.done(operation: 1, .committed(version(1)), publishes: true)])
         let cause = OperationReference(owner: OwnerID(2), generation: Generation(1), number: 1)
-        #expect(receive([.invalidate(Invalidation(number: 1, key: key, cause: cause))]).sent == [.confirm(upTo: 1)])
+        #expect(receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(9), cause: cause))]).sent == [.confirm(upTo: 1)])
         #expect(!table.store.hasInvisibleRetirements)
         #expect(table.store.find(key) == nil)
         _ = receive([.restore(key, version(1))])
@@ -104,7 +122,7 @@ import Testing
         let request = FetchRequest(fetch: FetchID(1), key: key, version: version(1), byteCount: 8, holders: [OwnerID(2)])
         _ = receive([.found(LookupAnswer(lookup: 1, content: .copy(found)))])
         let cause = OperationReference(owner: OwnerID(2), generation: Generation(1), number: 1)
-        _ = receive([.invalidate(Invalidation(number: 1, key: key, cause: cause))])
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(9), cause: cause))])
         table.store.retain(20)
         table.fetched(FetchID(1), request, .arrived(extent: 20, flags: 0), now: Self.start)
         let (sent, rest) = turn()

@@ -80,6 +80,7 @@ extension ProtobufWriter {
                 writer.unsigned(invalidation.number, field: 1)
                 writer.bytes(invalidation.key.bytes, field: 2)
                 if let cause = invalidation.cause { writer.reference(cause, field: 3) }
+                writer.version(invalidation.upTo, field: 4)
             }
         case .settled(let numbers):
             self.message(field: 3) { writer in
@@ -210,17 +211,20 @@ extension ProtobufReader {
         var nested = try message()
         var number: UInt64 = 0
         var key: Key?
+        var upTo: Version?
         var cause: OperationReference?
         while let field = try nested.next() {
             switch field {
             case 1: number = try nested.unsigned()
             case 2: key = try nested.key()
             case 3: cause = try nested.reference()
+            case 4: upTo = try nested.version()
             default: try nested.skip()
             }
         }
         guard let key else { throw .invalidField(2) }
-        return Invalidation(number: number, key: key, cause: cause)
+        // A master of before this field means every copy.
+        return Invalidation(number: number, key: key, upTo: upTo ?? Version(term: .max, sequence: .max), cause: cause)
     }
 
     private mutating func settled() throws(ProtobufError) -> MasterMessage {

@@ -15,12 +15,15 @@ package struct Invalidation: Hashable, Sendable {
     /// Counts up within the session; `confirm` and `settled` refer to it.
     package let number: UInt64
     package let key: Key
+    /// Copies up to this version are meant. A newer one, which a lookup brought that was answered before, stays.
+    package let upTo: Version
     /// nil: nothing will bring these copies back, so they need not be parked (R3).
     package let cause: OperationReference?
 
-    package init(number: UInt64, key: Key, cause: OperationReference?) {
+    package init(number: UInt64, key: Key, upTo: Version, cause: OperationReference?) {
         self.number = number
         self.key = key
+        self.upTo = upTo
         self.cause = cause
     }
 }
