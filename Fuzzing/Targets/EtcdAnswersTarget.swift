@@ -88,10 +88,20 @@ enum EtcdAnswersTarget {
     private static func transaction(_ bytes: [UInt8]) {
         guard let wire = try? WireTxnResponse(serializedBytes: bytes) else { return }
         let result = EtcdTransactionResult(wire)
-        let election = LeaderElection(key: "leader")
-        _ = election.outcome(of: result, lease: 7)
-        precondition(!result.succeeded || !election.isOver(term: 3, after: result), "a guarded write that succeeded proves its term")
-        for keyValue in result.keyValues(at: 0) ?? [] { roster(keyValue.valueText) }
+        let election = LeaderElection(key: "leader", history: "history")
+        let ballot = election.ballot(after: result, line: AttributeLine([("address", "a")]), random: 7)
+        precondition(ballot.history.latest == ballot.term && ballot.term > 0, "a candidate's term is the last of its history")
+        _ = election.outcome(of: result, ballot: ballot, lease: 7)
+        precondition(!result.succeeded || !election.isOver(ballot.value, after: result), "a guarded write that succeeded proves its term")
+        for keyValue in result.keyValues(at: 0) ?? [] {
+            roster(keyValue.valueText)
+            history(keyValue.valueText)
+        }
+    }
+
+    private static func history(_ text: String) {
+        guard let history = TermHistory(parsing: text) else { return }
+        if TermHistory(parsing: history.text) != history { fatalError("\(history) is not read back as what was written") }
     }
 
     private static func roster(_ text: String) {

@@ -56,6 +56,26 @@ static inline void cfluxon_tls_verify(SSL_CTX *context, int required) {
     SSL_CTX_set_verify(context, required ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE, NULL);
 }
 
+// What peers will think of this side's own certificate, as an X509_V code; without authorities only whether it is valid now.
+static inline int cfluxon_tls_own_verdict(SSL_CTX *context, int has_authorities) {
+    X509 *own = SSL_CTX_get0_certificate(context);
+    if (!own) return X509_V_OK;
+    if (X509_cmp_current_time(X509_get0_notAfter(own)) < 0) return X509_V_ERR_CERT_HAS_EXPIRED;
+    if (X509_cmp_current_time(X509_get0_notBefore(own)) > 0) return X509_V_ERR_CERT_NOT_YET_VALID;
+    if (!has_authorities) return X509_V_OK;
+    STACK_OF(X509) *chain = NULL;
+    SSL_CTX_get0_chain_certs(context, &chain);
+    X509_STORE_CTX *check = X509_STORE_CTX_new();
+    if (!check || !X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(context), own, chain)) {
+        X509_STORE_CTX_free(check);
+        return X509_V_OK;
+    }
+    int verdict = X509_verify_cert(check) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(check);
+    X509_STORE_CTX_free(check);
+    ERR_clear_error();
+    return verdict;
+}
+
 // A session on two memory BIOs, for one of the protocols above. `host` (client): the name or numeric address that the certificate must be for.
 static inline SSL *cfluxon_tls_session(SSL_CTX *context, int is_server, const char *host, int protocol) {
     SSL *ssl = SSL_new(context);

@@ -42,6 +42,11 @@ struct ControlClient: ~Copyable {
         try NetworkReport(decoding: await client.unary(MethodPath.controlNetwork, request.encoded(), deadline: timeout))
     }
 
+    /// What an etcd that lost its history may take over from the owners; with a confirmed request, when it has.
+    func recover(_ request: RecoveryRequest) async throws -> RecoveryAnswer {
+        try RecoveryAnswer(decoding: await client.unary(MethodPath.controlRecover, request.encoded(), deadline: timeout))
+    }
+
     /// Returns when the master has recorded it.
     func change(_ change: NetworkChange) async throws -> NetworkChangeAnswer {
         try NetworkChangeAnswer(decoding: await client.unary(MethodPath.controlNetworkChange, change.encoded(), deadline: timeout))

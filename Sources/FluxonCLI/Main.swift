@@ -48,6 +48,6 @@ struct FluxonCommand: ParsableCommand {
         version: BuildIdentity.current.line(of: "fluxon"),
         subcommands: [
             DevCommand.self, KVCommand.self, MembersCommand.self, NetworkCommand.self, StatusCommand.self, MetricsCommand.self,
-            BenchCommand.self, VersionCommand.self,
+            RecoverCommand.self, BenchCommand.self, VersionCommand.self,
         ])
 }

@@ -10,6 +10,11 @@ package enum Limits {
     package static let socketPathBytes = 107
     /// Longest attribute line in etcd in bytes.
     package static let attributeBytes = 4096
+    /// Terms that etcd remembers, so that an owner that comes back is known (`TermHistory`).
+    package static let termHistory = 64
+    /// Size of a log file from which on it is put aside, and how many of those are kept.
+    package static let logFileBytes = 16 << 20
+    package static let logFilesKept = 3
     /// Members of one cluster.
     package static let members = 4096
     /// RDMA devices of one owner, with each of their ports: a full list of names fits `attributeBytes`, and machines have sixteen.

@@ -22,6 +22,15 @@ package enum EtcdError: Error, Sendable {
         if case .refused(let fault, _, _) = self { fault } else { nil }
     }
 
+    /// Whether waiting is unlikely to help: etcd refused the request or its right in its own words, or this side is misconfigured.
+    package var isFinal: Bool {
+        switch self {
+        case .refused(let fault, _, _): !fault.isTransient && fault != .noSpace
+        case .badOptions: true
+        case .status, .unreachable, .unknownOutcome, .malformedAnswer, .closed, .cancelled: false
+        }
+    }
+
     /// Whether a write that ended so may have taken effect.
     package var mayHaveTakenEffect: Bool {
         switch self {
@@ -34,7 +43,8 @@ package enum EtcdError: Error, Sendable {
 extension EtcdError: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .refused(let fault, let method, let endpoint): "etcd at \(endpoint) refused \(method): \(fault.rawValue)"
+        case .refused(let fault, let method, let endpoint):
+            "etcd at \(endpoint) refused \(method): \(fault.rawValue)" + (fault.remedy.map { "; \($0)" } ?? "")
         case .status(let code, let message, let method, let endpoint):
             "etcd at \(endpoint) refused \(method) with status \(code): \(message)"
         case .unreachable(let method, let endpoints, let timeout, let lastFailure):
@@ -47,6 +57,21 @@ extension EtcdError: CustomStringConvertible {
         case .badOptions(let problem): problem
         case .closed: "the etcd client is closed"
         case .cancelled: "the call of etcd was cancelled; what was sent may have taken effect"
+        }
+    }
+}
+
+extension EtcdFault {
+    /// What a person does about it, where that can be said.
+    fileprivate var remedy: String? {
+        switch self {
+        case .noSpace:
+            "etcd is out of space: compact and defragment it, raise its --quota-backend-bytes, then `etcdctl alarm disarm`"
+        case .authenticationFailed: "correct etcd.username and the password file, or the user in etcd"
+        case .userEmpty: "etcd asks for a user: set etcd.username and etcd.password_file"
+        case .permissionDenied: "grant the user's role the range that begins with /fluxon/{cluster_name}/, to read and to write"
+        case .invalidToken, .oldAuthenticationRevision: "the token is no longer good and a new one was refused too; see etcd's log"
+        default: nil
         }
     }
 }

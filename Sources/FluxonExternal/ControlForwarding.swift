@@ -14,7 +14,7 @@ final class ControlForwarding {
         self.location = location
         for path in [
             MethodPath.controlMembers, MethodPath.controlStatus, MethodPath.controlKeys, MethodPath.controlNetwork,
-            MethodPath.controlNetworkChange,
+            MethodPath.controlNetworkChange, MethodPath.controlRecover,
         ] {
             server.handle(path) { [weak self] stream in self?.forward(stream) }
         }

@@ -20,7 +20,9 @@ final class Membership {
     private var retry: LoopTimer?
     private var patience = RefusalPatience()
 
-    private static let pause = Duration.milliseconds(200)
+    private var backoff = Backoff(first: .milliseconds(200), longest: .seconds(2))
+    /// Why this sidecar has no place in the cluster.
+    private var trouble = StateLog<String>()
 
     /// - Parameters:
     ///   - location: The owner's socket, asked anew for each attempt.
@@ -60,6 +62,8 @@ final class Membership {
     private func joined(_ bytes: [UInt8]) {
         guard let answer = try? JoinAnswer(decoding: bytes) else { return }
         patience.accepted()
+        backoff.succeeded()
+        _ = trouble.cleared()
         logger.info("joined the cluster", metadata: ["fluxon.term": "\(answer.term)"])
     }
 
@@ -70,11 +74,14 @@ final class Membership {
         case .alreadyExists where patience.isOver(refusedAt: loop.now): return onFatal(FluxonError(.alreadyInUse, status.message))
         default: break
         }
+        if let count = trouble.note("\(status)", now: loop.now) {
+            logger.notice("not in the cluster; trying on", metadata: ["fluxon.status": "\(status)", "fluxon.times": "\(count)"])
+        }
         rejoin()
     }
 
     private func rejoin() {
         retry?.cancel()
-        retry = loop.schedule(after: Self.pause) { [weak self] in self?.join() }
+        retry = loop.schedule(after: backoff.next()) { [weak self] in self?.join() }
     }
 }

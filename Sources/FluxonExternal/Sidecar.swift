@@ -148,7 +148,7 @@ package final class Sidecar {
             guard let connection else { return }
             server.adopt(connection, context: process)
             watch(process)
-            logger.info(
+            logger.debug(
                 "process attached", metadata: ["fluxon.process": "\(process.processID)", "fluxon.session": "\(answer.session)"])
         }
     }
@@ -157,7 +157,7 @@ package final class Sidecar {
         do throws(SystemError) {
             try process.watch(on: loop) { [weak self] in
                 self?.processes[process.processID] = nil
-                self?.logger.info("process ended", metadata: ["fluxon.process": "\(process.processID)"])
+                self?.logger.debug("process ended", metadata: ["fluxon.process": "\(process.processID)"])
             }
             processes.updateValue(process, forKey: process.processID)?.forget()
         } catch {

@@ -6,7 +6,8 @@ package import Logging
 package import ServiceLifecycle
 internal import UnixSignals
 
-/// What every role's process does around its service: read the configuration, log, end on SIGTERM and SIGINT.
+/// What every role's process does around its service: read the configuration, log, end on SIGTERM and SIGINT, and on SIGHUP go on in a
+/// log file that is there anew (logrotate). SIGHUP never ends a role: the terminal that it came from may be gone, the values are not.
 package enum RoleProcess {
     /// Largest configuration file that is read.
     private static let configurationBytes = 1 << 20
@@ -22,14 +23,24 @@ package enum RoleProcess {
     ) async {
         // A peer that is gone is an error of the write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
         let configuration: Configuration
         let logger: Logger
+        let logFile: LogFile?
         do {
             configuration = try Configuration(yaml: readText(file), file: file)
-            logger = try makeLogger(label, configuration)
+            logFile = try configuration.logPath.map { try LogFile(label: label, path: $0) }
+            logger = makeLogger(label, configuration, logFile)
         } catch { fail(error, status: 64) }
         let build = BuildIdentity.current
         logger.info("starts", metadata: ["fluxon.commit": "\(build.commit)", "fluxon.protocol": "\(build.protocolVersion)"])
+        let reopening = Task {
+            for await _ in await UnixSignalsSequence(trapping: .sighup) {
+                logFile?.reopen()
+                logger.notice("log file opened again, as SIGHUP asks")
+            }
+        }
+        defer { reopening.cancel() }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [.init(service: service(configuration, logger), successTerminationBehavior: .gracefullyShutdownGroup)],
@@ -45,8 +56,7 @@ package enum RoleProcess {
         return text
     }
 
-    private static func makeLogger(_ label: String, _ configuration: some RoleConfiguration) throws -> Logger {
-        let file = try configuration.logPath.map { try LogFile(label: label, path: $0) }
+    private static func makeLogger(_ label: String, _ configuration: some RoleConfiguration, _ file: LogFile?) -> Logger {
         var logger = Logger(label: label) { label in
             let console = StreamLogHandler.standardError(label: label)
             guard let file else { return console }

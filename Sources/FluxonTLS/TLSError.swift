@@ -69,6 +69,22 @@ package struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
         TLSError(.otherProtocol, "\(peer) speaks TLS but does not offer \(ours.rawValue); check the address and its port")
     }
 
+    /// What is wrong with this side's own certificate.
+    static func own(_ verdict: CInt, _ path: String) -> TLSError {
+        let words = String(cString: X509_verify_cert_error_string(Int(verdict)))
+        switch verdict {
+        case X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_CERT_NOT_YET_VALID:
+            return TLSError(
+                .expired,
+                "our own certificate \(path) is not valid now (\(words)): peers refuse it; renew it, and check this machine's clock")
+        default:
+            return TLSError(
+                .untrusted,
+                "our own certificate \(path) is not one of our trusted authorities' (\(words)): peers that trust the same ones refuse it; give "
+                    + "a certificate of theirs, or correct tls.ca")
+        }
+    }
+
     private static func certificate(_ verdict: Int, peer: String) -> TLSError {
         let words = String(cString: X509_verify_cert_error_string(verdict))
         switch Int32(truncatingIfNeeded: verdict) {

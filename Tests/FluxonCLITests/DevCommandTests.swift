@@ -1,5 +1,6 @@
 import FluxonCore
 import FluxonSystem
+import Foundation
 import Glibc
 import Testing
 
@@ -133,6 +134,13 @@ import Testing
         #expect(roles.journal.contains("stop master-1"))
     }
 
+    @Test("what a process waits for is said, once, while it starts")
+    func waiting() throws {
+        let result = try roles.run(["dev", "--owners", "2"] + etcd, environment: ["WAITS": "master-1", "REFUSE": "owner-2"])
+        let words = "fluxon dev: master-1 waits: no etcd answers; start it"
+        #expect(result.output.components(separatedBy: words).count == 2, "\(result.output)")
+    }
+
     @Test("two of them do not share a folder")
     func lockedFolder() throws {
         let work = "\(roles.folder)/work"
@@ -169,7 +177,11 @@ import Testing
     @Test("without --etcd the master keeps the metadata in a file, where the others find it")
     func embeddedMetadata() throws {
         let work = "\(roles.folder)/work"
+        // An earlier run's, whose owners this run's master would wait for.
+        try File.makeDirectories(work)
+        try File.replace("\(work)/metadata.sqlite", with: [1])
         _ = try serve(["--owners", "1", "--workdir", work], lines: 3) { _, _ in
+            #expect(!isThere("\(work)/metadata.sqlite"))
             let master = try MasterConfiguration(yaml: roles.text("\(work)/config/master-1.yaml"), file: "master-1.yaml")
             #expect(master.embeddedMetadata?.path == "\(work)/metadata.sqlite")
             let owner = try OwnerConfiguration(yaml: roles.text("\(work)/config/owner-1.yaml"), file: "owner-1.yaml")

@@ -54,6 +54,43 @@ import Testing
         }
     }
 
+    @Test("a watch gets a new token at each cut, also when nothing has changed in between")
+    func repeatedCuts() async throws {
+        try await withUsers { process, loop in
+            let client = try client(process, loop, "root", "secret")
+            let changes = Recorder<EtcdWatchEvent>()
+            _ = try await client.watch(.prefix("r/")) { changes.record($0) }
+            for _ in 0..<3 {
+                let event = try await changes.next()
+                guard case .started = event else {
+                    Issue.record("\(event)")
+                    return
+                }
+                process.kill()
+                try process.start()
+            }
+            await client.close()
+        }
+    }
+
+    @Test("a mirror ends at a missing right where its patience does, and else goes on until the right is there")
+    func patience() async throws {
+        try await withUsers { process, loop in
+            let reader = try client(process, loop, "reader", "also-secret")
+            await expectRefusal(.permissionDenied) { try await reader.mirror(.prefix("other/")) { _ in } }
+            let (troubles, snapshots) = (Recorder<EtcdError>(), Recorder<EtcdMirrorEvent>())
+            let patience = EtcdPatience(endsAt: { _ in false }, onTrouble: { troubles.record($0) })
+            let mirror = Task { try await reader.mirror(.prefix("other/"), patience: patience) { snapshots.record($0) } }
+            #expect(try await troubles.next().fault == .permissionDenied)
+            try await etcdctl(
+                process, ["--user", "root:secret", "role", "grant-permission", "reading", "--prefix", "readwrite", "other/"])
+            guard case .snapshot = try await snapshots.next() else { return }
+            mirror.cancel()
+            _ = await mirror.result
+            await reader.close()
+        }
+    }
+
     @Test("a wrong password, no password and a missing right are refused as what they are")
     func refusals() async throws {
         try await withUsers { process, loop in

@@ -1,3 +1,4 @@
+import FluxonCore
 import FluxonEtcd
 import FluxonSystem
 import Foundation
@@ -5,27 +6,31 @@ import Testing
 
 /// What roles make of leases, watches and transactions.
 @Suite(.timeLimit(.minutes(1))) struct RolesTests {
-    private let election = LeaderElection(key: "/fluxon/test/master/leader")
+    private let election = LeaderElection(key: "/fluxon/test/master/leader", history: "/fluxon/test/master/history")
+
+    private static func line(_ name: String) -> AttributeLine { AttributeLine([("instance", name)]) }
 
     @Test("one candidate leads; the next follows when the first resigns or its lease ends, in a higher term", arguments: Backend.allCases)
     func campaign(_ backend: Backend) async throws {
         try await Fixture.with(backend) { fixture in
             let election = election
             let client = fixture.client
-            let first = try await client.campaign(election, value: "one", ttl: .seconds(5), onLost: {})
+            let first = try await client.campaign(election, line: Self.line("one"), ttl: .seconds(5), onLost: {})
             let others = Recorder<String>()
             let waiting = Task {
-                try await client.campaign(election, value: "two", ttl: .seconds(5), onLost: {}) { others.record($0.valueText) }
+                try await client.campaign(election, line: Self.line("two"), ttl: .seconds(5), onLost: {}) {
+                    others.record(AttributeLine(parsing: $0.valueText)?["instance"] ?? "")
+                }
             }
             #expect(try await others.next() == "one")
-            #expect(try await client.transaction(election.guarded(term: first.term, [.put("roster/a", "in")])).succeeded)
-            #expect(try await client.transaction(election.resignation(term: first.term)).succeeded)
+            #expect(try await client.transaction(election.guarded(by: first.value, [.put("roster/a", "in")])).succeeded)
+            #expect(try await client.transaction(election.resignation(of: first.value)).succeeded)
             let second = try await waiting.value
             #expect(second.term > first.term)
-            let late = try await client.transaction(election.guarded(term: first.term, [.put("roster/a", "lost")]))
-            #expect(!late.succeeded && election.isOver(term: first.term, after: late))
+            let late = try await client.transaction(election.guarded(by: first.value, [.put("roster/a", "lost")]))
+            #expect(!late.succeeded && election.isOver(first.value, after: late))
             #expect(try await client.get("roster/a")?.valueText == "in")
-            let third = Task { try await client.campaign(election, value: "three", ttl: .seconds(5), onLost: {}) }
+            let third = Task { try await client.campaign(election, line: Self.line("three"), ttl: .seconds(5), onLost: {}) }
             try await client.revoke(second.lease.id)
             #expect(try await third.value.term > second.term)
         }
@@ -36,11 +41,11 @@ import Testing
         try await Fixture.with(.embedded) { fixture in
             let election = election
             let client = fixture.client
-            let first = try await client.campaign(election, value: "one", ttl: .seconds(60), onLost: {})
+            let first = try await client.campaign(election, line: Self.line("one"), ttl: .seconds(60), onLost: {})
             let others = Recorder<String>()
             let waiting = Task {
-                try await client.campaign(election, value: "two", ttl: .seconds(2), onLost: { Issue.record("told of a loss") }) {
-                    others.record($0.valueText)
+                try await client.campaign(election, line: Self.line("two"), ttl: .seconds(2), onLost: { Issue.record("told of a loss") }) {
+                    others.record(AttributeLine(parsing: $0.valueText)?["instance"] ?? "")
                 }
             }
             #expect(try await others.next() == "one")
@@ -59,11 +64,17 @@ import Testing
         try await Fixture.with(.embedded) { fixture in
             let client = fixture.client
             let lease = try await client.grantUnkeptLease(ttlSeconds: 60)
-            let campaign = election.campaign(value: "one", lease: lease.id)
-            let won = try await client.transaction(campaign)
-            let again = try await client.transaction(campaign)
-            #expect(election.outcome(of: won, lease: lease.id) == .elected(term: won.revision))
-            #expect(election.outcome(of: again, lease: lease.id) == .elected(term: won.revision))
+            func ballot(_ random: UInt64) async throws -> LeaderElection.Ballot {
+                election.ballot(after: try await client.transaction(election.reading), line: Self.line("one"), random: random)
+            }
+            let first = try await ballot(1)
+            let won = try await client.transaction(election.campaign(first, lease: lease.id))
+            let elected = LeaderElection.Outcome.elected(term: first.term, value: first.value, history: first.history)
+            #expect(election.outcome(of: won, ballot: first, lease: lease.id) == elected)
+            // With another chance, and so another term: the one that was written holds.
+            let second = try await ballot(2)
+            let again = try await client.transaction(election.campaign(second, lease: lease.id))
+            #expect(election.outcome(of: again, ballot: second, lease: lease.id) == elected)
         }
     }
 

@@ -151,3 +151,58 @@ import Testing
         #expect(try await client.unary("/test.Echo/Unary", message) == message)
     }
 }
+
+/// Certificates that are renewed while connections stand.
+@Suite(.timeLimit(.minutes(2))) struct TLSReloadTests {
+    private static func copy(_ from: String, to folder: String, from certificates: TestCertificates) throws {
+        for (ending, name) in [("pem", "own.pem"), ("key", "own.key")] {
+            try File.replace("\(folder)/\(name)", with: try File.readAll(certificates.path("\(from).\(ending)"), limit: 1 << 20))
+        }
+    }
+
+    @Test("a certificate that was replaced is shown to new connections, and connections that stand go on")
+    func renewed() async throws {
+        let (fixture, certificates) = (try await EchoFixture(), try TestCertificates.shared.get())
+        let folder = try TestFolder.make()
+        try Self.copy("expired", to: folder, from: certificates)
+        let (events, event) = AsyncStream.makeStream(of: TLSReload.self)
+        let files = TLSConfiguration(certificateChainPath: "\(folder)/own.pem", privateKeyPath: "\(folder)/own.key")
+        let server = try TLSContext.server(files) { event.yield($0) }
+        #expect(server.ownProblem?.kind == .expired)
+        let target = try await fixture.loop.perform { try fixture.server.listen(.tcp(host: "127.0.0.1", port: 0), tls: server) }
+        func client() throws -> RPCClient {
+            RPCClient(
+                loop: fixture.loop, target: target,
+                tls: try TLSContext.client(TLSConfiguration(trustedAuthoritiesPath: certificates.path("ca.pem"))))
+        }
+        await #expect(throws: RPCError.self) { try await client().unary("/test.Echo/Unary", [1], deadline: .seconds(5)) }
+
+        try Self.copy("server", to: folder, from: certificates)
+        let standing = try client()
+        #expect(try await standing.unary("/test.Echo/Unary", [1]) == [1])
+        var heard = events.makeAsyncIterator()
+        #expect(await heard.next()?.isProblem == false)
+        #expect(server.ownProblem == nil)
+
+        // Half of a renewal: the new key is not there yet.
+        try File.replace("\(folder)/own.pem", with: try File.readAll(certificates.path("elsewhere.pem"), limit: 1 << 20))
+        #expect(try await client().unary("/test.Echo/Unary", [2]) == [2])
+        #expect(await heard.next()?.isProblem == true)
+        #expect(try await standing.unary("/test.Echo/Unary", [3]) == [3])
+    }
+
+    @Test("a certificate of an authority that this side does not trust itself is named")
+    func foreign() throws {
+        let certificates = try TestCertificates.shared.get()
+        func problem(_ name: String) throws -> TLSError? {
+            try TLSContext.server(
+                TLSConfiguration(
+                    certificateChainPath: certificates.path("\(name).pem"), privateKeyPath: certificates.path("\(name).key"),
+                    trustedAuthoritiesPath: certificates.path("ca.pem"))
+            ).ownProblem
+        }
+        #expect(try problem("server") == nil)
+        #expect(try problem("stranger")?.kind == .untrusted)
+        #expect(try problem("expired")?.kind == .expired)
+    }
+}

@@ -80,13 +80,14 @@ extension Simulation {
         let electedAt = master.clock.read(at: now)
         trace.add(now, "master-\(master.number)", [2, term], "is elected, term \(term)")
         metadataCall(master) { store, _ in
-            store.roster
-        } _: { [unowned self] roster in
+            (roster: store.roster, history: store.history)
+        } _: { [unowned self] found in
             guard master.table == nil else { return }
             let authority = Authority(term: term, electionSent: sent, timing: options.timing)
-            let entries = roster.sorted { $0.value.owner < $1.value.owner }.map { ($0.key, $0.value) }
+            let entries = found.roster.sorted { $0.value.owner < $1.value.owner }.map { ($0.key, $0.value) }
             var table = RoutingTable(
-                cluster: Self.cluster, authority: authority, electedAt: electedAt, timing: options.timing, roster: entries)
+                cluster: Self.cluster, authority: authority, electedAt: electedAt, timing: options.timing, roster: entries,
+                history: found.history)
             table.observesOperations = true
             #if FLUXON_PLANTING
             if case .routing(let mistake) = options.planted { table.planted = mistake }

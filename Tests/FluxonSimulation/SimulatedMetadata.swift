@@ -13,6 +13,8 @@ struct SimulatedMetadata {
     private(set) var revision: UInt64 = 0
     private(set) var leader: Leader?
     private(set) var roster: [InstanceKey: RosterEntry] = [:]
+    /// Decision 0040.
+    private(set) var history = TermHistory()
     /// The roster as the master of each term knows it: what it found at its election, and what it wrote.
     private(set) var rosterOfTerm: [UInt64: [InstanceKey: RosterEntry]] = [:]
     /// Owners whose present generation began in a term.
@@ -26,6 +28,7 @@ struct SimulatedMetadata {
         revision += 1
         leader = Leader(master: master, term: revision, expiry: now + timeToLive)
         rosterOfTerm[revision] = roster
+        history.append(revision)
         return revision
     }
 
@@ -47,6 +50,7 @@ struct SimulatedMetadata {
         revision += 1
         if roster[owner]?.generation != entry.generation { bornInTerm[term, default: []].insert(owner) }
         roster[owner] = entry
+        history.wrote(in: term)
         rosterOfTerm[term, default: [:]][owner] = entry
         return true
     }

@@ -145,6 +145,7 @@ extension Simulation {
             if let host = hosts.first(where: { $0.instance == instance }) { invariants.distrusted(host) }
         case .anomaly(let text): invariants.fail("anomaly: \(text)")
         case .opened: termOpens()
+        case .historyUnknown(let instance, _): invariants.fail("anomaly: \(instance) has seen what the metadata do not know")
         case .sessionBegan, .sessionEnded, .bypassed: break
         }
     }

@@ -25,6 +25,7 @@ extension Simulation {
         case .exposed(_, let key, let version):
             trace.add(now, who, [58, version.sequence], "shows version \(version) of \(name(key)) from here on")
         case .anomaly(let text): trace.add(now, who, [59], "anomaly: \(text)")
+        case .historyUnknown(let instance, _): trace.add(now, who, [60], "\(instance) has seen what the metadata do not know")
         }
     }
 

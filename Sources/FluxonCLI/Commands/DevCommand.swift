@@ -11,7 +11,8 @@ struct DevCommand: ParsableCommand {
         discussion: """
             Starts a master, owners, and one external at each owner, writes their annotated configurations and logs into a folder, waits \
             until every process says that it is ready, and shows where they are. Ctrl-C stops them in reverse order; a second Ctrl-C at \
-            once. The cluster's metadata lives in a file of the master's, unless --etcd names an etcd.
+            once. The cluster's metadata lives in a file of the master's, unless --etcd names an etcd; it ends with the cluster, as its \
+            values do.
 
             Without --pool the pools take a quarter of the free /dev/shm, at most 1 GiB together.
 
@@ -141,22 +142,28 @@ struct DevCommand: ParsableCommand {
         try supervisor.stop()
     }
 
-    /// Starts everything; on a terminal the line that tells of it goes when all is ready.
+    /// Starts everything; on a terminal the line that tells of it goes when all is ready. What a process waits for stays to be read.
     private func start(_ plan: DevPlan, _ supervisor: Supervisor) throws {
-        guard Terminal.Stream.error.isTerminal else {
-            for members in plan.groups { try supervisor.start(members) }
-            return
+        let isTerminal = Terminal.Stream.error.isTerminal
+        var told: Set<String> = []
+        supervisor.onStatus = { member, text in
+            if isTerminal { Terminal.raw("\r\(member.instanceKey): \(text)\u{1B}[K") }
+            guard text.hasPrefix(Self.waiting), told.insert("\(member.instanceKey) \(text)").inserted else { return }
+            if isTerminal { Terminal.raw("\r\u{1B}[K") }
+            Terminal.note("fluxon dev: \(member.instanceKey) \(text)")
         }
-        supervisor.onStatus = { Terminal.raw("\r\($0.instanceKey): \($1)\u{1B}[K") }
         defer {
             supervisor.onStatus = nil
-            Terminal.raw("\r\u{1B}[K")
+            if isTerminal { Terminal.raw("\r\u{1B}[K") }
         }
         for members in plan.groups {
-            Terminal.raw("\rstarting \(members.map(\.instanceKey).joined(separator: ", "))\u{1B}[K")
+            if isTerminal { Terminal.raw("\rstarting \(members.map(\.instanceKey).joined(separator: ", "))\u{1B}[K") }
             try supervisor.start(members)
         }
     }
+
+    /// How a role's status begins when it can do nothing but wait.
+    private static let waiting = "waits: "
 
     private func write(_ plan: DevPlan) throws {
         for folder in [plan.logFolder, plan.configurationFolder, plan.workFolder + "/run"] { try File.makeDirectories(folder) }
@@ -165,6 +172,9 @@ struct DevCommand: ParsableCommand {
             // What an earlier run left there would look like an owner that serves.
             try File.remove("\(plan.sharedFolder(number))/\(SharedDescription.fileName)")
         }
+        // Nor is there anything left of the cluster that an earlier run's master remembers: its owners' pools are gone, and this one would
+        // wait until nobody could read them any more.
+        for file in plan.metadataFiles { try File.remove(file) }
         for member in plan.groups.joined() {
             try File.replace(member.configuration.path, with: Array(member.configuration.text.utf8))
         }

@@ -32,6 +32,8 @@ struct DevPlan {
     var poolFolder: String
     var poolBytesPerOwner: Int
     var metadata: Metadata
+    /// The embedded metadata's, with what SQLite keeps beside it.
+    var metadataFiles: [String] { ["", "-wal", "-shm"].map { "\(workFolder)/metadata.sqlite\($0)" } }
     var hasMaster: Bool
     /// Folder of fluxon-master, fluxon-owner and fluxon-external.
     var executables: String
@@ -77,7 +79,7 @@ struct DevPlan {
                 # The cluster's metadata lives in one file of the master's, behind the part of etcd's API that is needed.
                 embedded_metadata:
                   listen: 127.0.0.1:\(port)
-                  path: \(workFolder)/metadata.sqlite
+                  path: \(metadataFiles[0])
                 """
             }
         return member(

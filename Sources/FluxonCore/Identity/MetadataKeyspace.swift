@@ -8,8 +8,10 @@ package struct MetadataKeyspace: Hashable, Sendable {
 
     package init(clusterName: String) { prefix = "\(Self.root)\(clusterName)/" }
 
-    /// The master's election and address. Its `create_revision` is the term (CONSISTENCY G3).
+    /// The master's election, term and address; its value guards what the master writes (CONSISTENCY G1, G3).
     package var leader: String { prefix.dropLast() + Self.leaderSuffix }
+    /// The terms that this etcd knows of (`TermHistory`). Not leased: it outlives every master.
+    package var history: String { prefix + "master/history" }
     /// Every owner that may hold anything. Not leased: it must outlive a pause.
     package var roster: String { prefix + "roster/" }
     /// Every member that is connected now. Leased, for people and tools; no rule relies on it.

@@ -21,4 +21,6 @@ package enum MethodPath {
     package static let controlNetwork = "/fluxon.v1.Control/Network"
     /// Anybody on an owner's machine → owner → master: switches devices of an owner.
     package static let controlNetworkChange = "/fluxon.v1.Control/NetworkChange"
+    /// Anybody on an owner's machine → owner → master: what may be kept over an etcd that lost its history, and keeping it.
+    package static let controlRecover = "/fluxon.v1.Control/Recover"
 }

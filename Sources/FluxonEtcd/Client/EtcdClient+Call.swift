@@ -19,8 +19,14 @@ struct AttemptFailure: Error {
 
     var isTimeout: Bool { code == 4 }
 
-    /// Whether another endpoint, or the same one later, may answer. Faults of the server's state, not of the request.
-    var isTransient: Bool { code == 14 || isTimeout || code == 8 && fault == .tooManyRequests }
+    /// Whether another endpoint, or the same one later, may answer: every failure but a refusal of the request in etcd's own words.
+    var isTransient: Bool {
+        if let fault { return fault.isTransient }
+        return !(message.hasPrefix("etcdserver: ") && Self.refusalCodes.contains(code))
+    }
+
+    /// Statuses that speak of the request and not of the server.
+    private static let refusalCodes: Set<Int> = [3, 5, 7, 9, 11, 12, 16]
 }
 
 extension EtcdClient {
@@ -131,15 +137,14 @@ extension EtcdClient {
 
 /// Whether and when a failed call is tried again: the rules of one call.
 struct RetryPolicy {
-    private static let firstPause = Duration.milliseconds(50)
-    private static let longestPause = Duration.milliseconds(500)
     /// New tokens for one call: a second refusal is no accident any more.
     private static let mostTokens = 2
 
     private let endpointCount: Int
     private var failures = 0
     private var refusedTokens = 0
-    private var roundPause = Self.firstPause
+    /// Between rounds through all endpoints.
+    private var backoff = Backoff(first: .milliseconds(50), longest: .milliseconds(500))
 
     init(endpointCount: Int) { self.endpointCount = max(endpointCount, 1) }
 
@@ -155,9 +160,7 @@ struct RetryPolicy {
         }
         if failure.isTransient, isRepeatable || !failure.mayHaveTakenEffect {
             failures += 1
-            guard failures % endpointCount == 0 else { return .zero }
-            defer { roundPause = min(roundPause * 2, Self.longestPause) }
-            return roundPause
+            return failures % endpointCount == 0 ? backoff.next() : .zero
         }
         if failure.isTransient { throw .unknownOutcome(method: method, endpoint: endpoint, failure: failure.message) }
         if let fault = failure.fault { throw .refused(fault, method: method, endpoint: endpoint) }

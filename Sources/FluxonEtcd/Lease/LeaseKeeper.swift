@@ -24,7 +24,8 @@ package struct LeaseKeeper: Sendable {
     private let ttl: Duration
     private var state: State
     private var hasStream = false
-    private var pause = Self.firstPause
+    /// Without chance: one process keeps few leases, and what this returns is a rule.
+    private var backoff: Backoff
     /// Until when etcd surely keeps the lease, going by its last answer, and counted from when the question was sent.
     package private(set) var confirmedUntil: BootInstant
 
@@ -33,6 +34,7 @@ package struct LeaseKeeper: Sendable {
         // What an etcd tells is seconds from 1 up; without a least time there would be no pause between keep-alives.
         let ttl = max(ttl, .seconds(1))
         self.ttl = ttl
+        backoff = Backoff(first: Self.firstPause, longest: ttl / 3, spread: 0)
         confirmedUntil = granted.advanced(by: ttl)
         state = .waiting(until: granted.advanced(by: ttl / 3))
     }
@@ -70,7 +72,7 @@ package struct LeaseKeeper: Sendable {
             state = .lost
             return [.lost]
         }
-        pause = Self.firstPause
+        backoff.succeeded()
         confirmedUntil = max(confirmedUntil, since.advanced(by: ttl))
         state = .waiting(until: since.advanced(by: interval))
         return []
@@ -79,7 +81,6 @@ package struct LeaseKeeper: Sendable {
     package mutating func streamEnded(now: BootInstant) {
         guard state != .lost else { return }
         hasStream = false
-        state = .waiting(until: now.advanced(by: pause))
-        pause = min(pause * 2, interval)
+        state = .waiting(until: now.advanced(by: backoff.next()))
     }
 }

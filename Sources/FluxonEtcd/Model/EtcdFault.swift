@@ -27,6 +27,14 @@ package enum EtcdFault: String, Error, Sendable, CaseIterable {
     case stopped = "etcdserver: server stopped"
     case timedOut = "etcdserver: request timed out"
 
+    /// It speaks of the server's state now, not of the request: another endpoint, or the same one later, may answer.
+    package var isTransient: Bool {
+        switch self {
+        case .noLeader, .leaderChanged, .stopped, .timedOut, .tooManyRequests: true
+        default: false
+        }
+    }
+
     /// The gRPC status code that goes with the message.
     package var statusCode: Int {
         switch self {

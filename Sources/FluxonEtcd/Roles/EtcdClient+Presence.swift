@@ -3,8 +3,11 @@ internal import FluxonSystem
 
 /// A leadership that was won.
 package struct Leadership: Hashable, Sendable {
-    /// The leader key's create revision.
-    package let term: Int64
+    package let term: UInt64
+    /// What the leader wrote under its key: guards all that it writes.
+    package let value: [UInt8]
+    /// The terms that etcd knew at the election, this one the last.
+    package let history: TermHistory
     package let lease: EtcdLease
     /// When the transaction that won, or proved it, was sent: authority counts from here (CONSISTENCY G1).
     package let sent: BootInstant
@@ -49,18 +52,19 @@ extension EtcdClient {
     /// Waits until this candidate leads.
     ///
     /// - Parameters:
+    ///   - line: What others find under the leader key, beside the term.
     ///   - ttl: Of the leader key's lease: how long after a leader's death another election starts.
     ///   - onLost: As of `grantLease`, for the lease that won; not for those lost while waiting.
     ///   - onLeader: Called on the loop with each other leader that is found.
-    /// - Throws: What will not pass by waiting, or `.cancelled`.
+    /// - Throws: What `patience` ends at, or `.cancelled`.
     package func campaign(
-        _ election: LeaderElection, value: String, ttl: Duration, onLost: @escaping @Sendable () -> Void,
-        onLeader: @escaping @Sendable (EtcdKeyValue) -> Void = { _ in }
+        _ election: LeaderElection, line: AttributeLine, ttl: Duration, patience: EtcdPatience = .untilRefused,
+        onLost: @escaping @Sendable () -> Void, onLeader: @escaping @Sendable (EtcdKeyValue) -> Void = { _ in }
     ) async throws(EtcdError) -> Leadership {
         while true {
-            let lease = try await patiently { () async throws(EtcdError) in try await self.grantLease(ttl: ttl, onLost: {}) }
+            let lease = try await patiently(patience) { () async throws(EtcdError) in try await self.grantLease(ttl: ttl, onLost: {}) }
             do throws(EtcdError) {
-                let leadership = try await campaign(election, value: value, lease: lease, onLeader: onLeader)
+                let leadership = try await campaign(election, line: line, lease: lease, patience: patience, onLeader: onLeader)
                 onLoss(of: lease.id, onLost)
                 return leadership
             } catch  where error.fault == .leaseNotFound {
@@ -73,24 +77,33 @@ extension EtcdClient {
     }
 
     private func campaign(
-        _ election: LeaderElection, value: String, lease: EtcdLease, onLeader: @escaping @Sendable (EtcdKeyValue) -> Void
+        _ election: LeaderElection, line: AttributeLine, lease: EtcdLease, patience: EtcdPatience,
+        onLeader: @escaping @Sendable (EtcdKeyValue) -> Void
     ) async throws(EtcdError) -> Leadership {
         while true {
-            let (sent, result) = try await patiently { () async throws(EtcdError) in
+            let (ballot, sent, result) = try await patiently(patience) { () async throws(EtcdError) in
+                let ballot = election.ballot(
+                    after: try await self.transaction(election.reading), line: line, random: .random(in: 0 ... .max))
                 let sent = self.loop.now
                 do throws(EtcdError) {
-                    return (sent, try await self.transaction(election.campaign(value: value, lease: lease.id)) as EtcdTransactionResult?)
+                    let result = try await self.transaction(election.campaign(ballot, lease: lease.id))
+                    return (ballot, sent, result as EtcdTransactionResult?)
                 } catch  where error.mayHaveTakenEffect && !Task.isCancelled {
                     // Ask again: the own lease on the key tells.
-                    return (sent, nil)
+                    return (ballot, sent, nil)
                 }
             }
-            guard let result, let outcome = election.outcome(of: result, lease: lease.id) else { continue }
+            guard let result, let outcome = election.outcome(of: result, ballot: ballot, lease: lease.id) else { continue }
             switch outcome {
-            case .elected(let term): return Leadership(term: term, lease: lease, sent: sent)
+            case .elected(let term, let value, let history):
+                return Leadership(term: term, value: value, history: history, lease: lease, sent: sent)
+            case .overtaken: continue
             case .held(let leader, let revision):
                 onLeader(leader)
-                try await waitForDeletion(of: election.key, after: revision)
+                do throws(EtcdError) { try await waitForDeletion(of: election.key, after: revision) } catch {
+                    guard waits(patience, error) else { throw error }
+                    do { try await loop.sleep(for: .seconds(1)) } catch { throw .cancelled }
+                }
             }
         }
     }

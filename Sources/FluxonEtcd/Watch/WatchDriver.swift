@@ -27,9 +27,10 @@ final class WatchDriver {
     var cursor: WatchCursor
     var stream: RPCStream?
     var timer: LoopTimer?
-    /// The next pause before a stream is opened again.
-    var pause = Duration.milliseconds(50)
+    /// Pauses before a stream is opened again.
+    var backoff = Backoff(first: .milliseconds(50), longest: .seconds(1))
     var hasUnansweredProbe = false
+    /// Since a stream of this watch stood last.
     var hasTriedNewToken = false
 
     init(number: UInt64, cursor: WatchCursor, onEvent: @escaping @Sendable (EtcdWatchEvent) -> Void) {
@@ -40,8 +41,6 @@ final class WatchDriver {
 }
 
 extension EtcdClient {
-    private static let longestWatchPause = Duration.seconds(1)
-
     /// Watches keys from a revision on, over interruptions.
     ///
     /// - Parameters:
@@ -98,11 +97,10 @@ extension EtcdClient {
         switch driver.cursor.received(response) {
         case .none: break
         case .started(let revision):
-            driver.pause = .milliseconds(50)
-            driver.onEvent(.started(revision: revision))
-        case .events(let events, let revision):
+            driver.backoff.succeeded()
             driver.hasTriedNewToken = false
-            driver.onEvent(.changes(events, revision: revision))
+            driver.onEvent(.started(revision: revision))
+        case .events(let events, let revision): driver.onEvent(.changes(events, revision: revision))
         case .compacted(let revision):
             end(driver)
             driver.onEvent(.compacted(revision: revision))
@@ -115,7 +113,12 @@ extension EtcdClient {
                 return reopenLater(driver, leaving: nil)
             }
             end(driver)
-            driver.onEvent(.failed(.status(code: 7, message: reason, method: EtcdMethod.watch, endpoint: endpoint.name)))
+            let isRight = reason.contains(EtcdFault.permissionDenied.rawValue)
+            driver.onEvent(
+                .failed(
+                    isRight
+                        ? .refused(.permissionDenied, method: EtcdMethod.watch, endpoint: endpoint.name)
+                        : .status(code: 7, message: reason, method: EtcdMethod.watch, endpoint: endpoint.name)))
         }
     }
 
@@ -140,8 +143,7 @@ extension EtcdClient {
         stream?.cancel()
         driver.hasUnansweredProbe = false
         driver.timer?.cancel()
-        driver.timer = loop.schedule(after: driver.pause) { self.open(driver) }
-        driver.pause = min(driver.pause * 2, Self.longestWatchPause)
+        driver.timer = loop.schedule(after: driver.backoff.next()) { self.open(driver) }
     }
 
     private func end(_ driver: WatchDriver) {

@@ -23,6 +23,9 @@ package struct Authority: Sendable {
         !isOver && now < confirmedSending.advanced(by: timing.authority)
     }
 
+    /// Whether etcd has said since `instant` that this master leads.
+    package func isConfirmed(since instant: BootInstant) -> Bool { confirmedSending > instant }
+
     /// A guarded transaction that was sent at `sending` succeeded. Answers may arrive out of order.
     package mutating func confirmed(sending: BootInstant) {
         confirmedSending = max(confirmedSending, sending)

@@ -60,9 +60,9 @@ extension LeaseActor {
             return .recorded(NetworkChangeAnswer(settings: next, revision: UInt64(clamping: revision), isChanged: false))
         }
         let unchanged = EtcdCompare.modRevision(of: key, .equal, revision)
-        let write = election.guarded(term: leadership.term, [.put(key, next.text)], and: [unchanged])
+        let write = election.guarded(by: leadership.value, [.put(key, next.text)], and: [unchanged])
         let result = try await etcd.transaction(write, timeout: timing.authority)
-        guard result.succeeded else { return election.isOver(term: leadership.term, after: result) ? .over : .overtaken }
+        guard result.succeeded else { return election.isOver(leadership.value, after: result) ? .over : .overtaken }
         logger.notice("devices switched", metadata: ["fluxon.instance": "\(change.owner)", "fluxon.settings": "\(next.explanation)"])
         return .recorded(NetworkChangeAnswer(settings: next, revision: UInt64(clamping: result.revision), isChanged: true))
     }

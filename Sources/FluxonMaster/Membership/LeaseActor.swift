@@ -16,6 +16,11 @@ package actor LeaseActor {
     let logger: Logger
     /// `mod_revision` of each roster entry as this term read or wrote it last.
     private var rosterRevisions: [InstanceKey: Int64] = [:]
+    /// The terms as this one read or wrote them last, and the `mod_revision` of that.
+    private(set) var history = TermHistory()
+    private var historyRevision: Int64 = 0
+    /// What hinders this master, for the log.
+    private var trouble = StateLog<String>()
     /// While this master leads.
     private(set) var leadership: Leadership?
     /// Every owner that the roster knows.
@@ -28,87 +33,171 @@ package actor LeaseActor {
         self.loop = loop
         self.etcd = etcd
         keyspace = MetadataKeyspace(clusterName: cluster)
-        election = LeaderElection(key: keyspace.leader)
+        election = LeaderElection(key: keyspace.leader, history: keyspace.history)
         self.timing = timing
         self.logger = logger
     }
 
     /// Waits for the leadership, then reads the roster and makes the term's routing table (R5).
     ///
-    /// - Parameter address: What owners find under the leader key.
+    /// - Parameters:
+    ///   - line: What owners find under the leader key, beside the term.
+    ///   - endsAt: Whether a final refusal of etcd's ends this master: at its start, while there is nothing to lose.
     package func win(
-        cluster: String, instance: InstanceKey, address: AttributeLine, onLost: @escaping @Sendable () -> Void
+        cluster: String, instance: InstanceKey, line: AttributeLine, endsAt: @escaping @Sendable (EtcdError) -> Bool,
+        onLost: @escaping @Sendable () -> Void
     ) async throws(EtcdError) -> (leadership: Leadership, table: RoutingTable) {
         let logger = logger
+        let patience = EtcdPatience(
+            endsAt: endsAt, onTrouble: { [weak self] error in self?.assumeIsolated { $0.isTroubled("no leadership", error) } },
+            onServed: { [weak self] in self?.assumeIsolated { $0.isServed() } })
         let (waits, wait) = AsyncStream.makeStream(of: Void.self)
-        let shown = showStandby(of: instance, address, once: waits)
+        let shown = showStandby(of: instance, line, once: waits)
         defer { shown.cancel() }
-        let leadership = try await etcd.campaign(
-            election, value: address.text, ttl: Self.leaderLease, onLost: onLost,
-            onLeader: { leader in
-                wait.yield()
-                logger.info("another master leads", metadata: ["fluxon.leader": "\(String(decoding: leader.value, as: UTF8.self))"])
-            })
-        let electedAt = loop.now
-        let authority = Authority(term: UInt64(clamping: leadership.term), electionSent: leadership.sent, timing: timing)
-        let range = try await etcd.list(prefix: keyspace.roster)
-        var roster: [(InstanceKey, RosterEntry)] = []
-        rosterRevisions = [:]
-        for keyValue in range.keyValues {
-            let name = String(decoding: keyValue.key.dropFirst(keyspace.roster.utf8.count), as: UTF8.self)
-            rosterRevisions[InstanceKey(name)] = keyValue.modRevision
-            guard let entry = RosterEntry(parsing: String(decoding: keyValue.value, as: UTF8.self)) else {
-                logger.error(
-                    "a roster entry makes no sense; remove it when no owner has this name", metadata: ["fluxon.instance": "\(name)"])
+        while true {
+            let leadership = try await etcd.campaign(
+                election, line: line, ttl: Self.leaderLease, patience: patience, onLost: onLost,
+                onLeader: { leader in
+                    wait.yield()
+                    logger.info("another master leads", metadata: ["fluxon.leader": "\(leader.valueText)"])
+                })
+            let electedAt = loop.now
+            let authority = Authority(term: leadership.term, electionSent: leadership.sent, timing: timing)
+            let reading = election.guarded(
+                by: leadership.value, [.range(EtcdRange(.prefix(keyspace.roster))), .get(keyspace.history)])
+            let result = try await etcd.reading(reading, patience: patience)
+            guard result.succeeded else {
+                await etcd.letGo(leadership.lease.id)
                 continue
             }
-            roster.append((InstanceKey(name), entry))
+            let roster = readRoster(result.keyValues(at: 0) ?? [])
+            history = leadership.history
+            historyRevision = result.keyValues(at: 1)?.first?.modRevision ?? 0
+            let table = RoutingTable(
+                cluster: cluster, authority: authority, electedAt: electedAt, timing: timing, roster: roster, history: history)
+            self.leadership = leadership
+            return (leadership, table)
         }
-        let table = RoutingTable(cluster: cluster, authority: authority, electedAt: electedAt, timing: timing, roster: roster)
-        self.leadership = leadership
-        return (leadership, table)
+    }
+
+    private func readRoster(_ keyValues: [EtcdKeyValue]) -> [(InstanceKey, RosterEntry)] {
+        rosterRevisions = [:]
+        return keyValues.compactMap { keyValue in
+            let name = InstanceKey(String(decoding: keyValue.key.dropFirst(keyspace.roster.utf8.count), as: UTF8.self))
+            rosterRevisions[name] = keyValue.modRevision
+            guard let entry = RosterEntry(parsing: keyValue.valueText) else {
+                logger.error(
+                    "a roster entry makes no sense; remove it when no owner has this name", metadata: ["fluxon.instance": "\(name)"])
+                return nil
+            }
+            return (name, entry)
+        }
     }
 
     /// Renews the authority until the term is over or the task is cancelled.
     package func renew(_ leadership: Leadership, routing: RoutingActor) async {
+        let proof = election.guarded(by: leadership.value, [.get(keyspace.history)])
         while !Task.isCancelled {
             let sent = loop.now
+            let known = history
             do throws(EtcdError) {
-                let result = try await etcd.transaction(election.guarded(term: leadership.term), timeout: timing.authority)
-                if election.isOver(term: leadership.term, after: result) { return }
+                let result = try await etcd.transaction(proof, timeout: timing.authority)
+                if election.isOver(leadership.value, after: result) { return }
+                if isRolledBack(result.keyValues(at: 0), behind: known, leadership) { return }
+                isServed()
                 await routing.confirmedAuthority(sending: sent)
             } catch {
-                if !Task.isCancelled { logger.warning("authority not renewed", metadata: ["fluxon.error": "\(error)"]) }
+                if !Task.isCancelled { isTroubled("authority not renewed", error) }
             }
             try? await loop.sleep(until: sent.advanced(by: timing.renewalInterval))
         }
     }
 
-    /// Writes one roster entry if this term still leads. False: it does not. An attempt of unknown outcome is repeated; the entry's
-    /// revision is compared, so that the one under way cannot arrive behind a later entry (decision 0014).
+    /// An etcd that has forgotten what this term wrote was restored under it: the next term reads what there is, and finds out what owners
+    /// have seen (decision 0040).
+    private func isRolledBack(_ read: [EtcdKeyValue]?, behind known: TermHistory, _ leadership: Leadership) -> Bool {
+        let present = read?.first.flatMap { TermHistory(parsing: $0.valueText) }
+        let needed = known.writes(in: leadership.term) ?? 0
+        guard (present?.writes(in: leadership.term)).map({ $0 < needed }) ?? true else { return false }
+        logger.error(
+            "etcd has forgotten what this master wrote: it was restored, or its history was removed; campaigning anew",
+            metadata: ["fluxon.term": "\(leadership.term)"])
+        return true
+    }
+
+    /// Writes one roster entry if this term still leads, and counts it in the history. False: it does not lead. An attempt of unknown
+    /// outcome is repeated; revisions are compared, so that the one under way cannot arrive behind a later entry (decision 0014).
     package func write(_ entry: RosterEntry, of owner: InstanceKey, _ leadership: Leadership) async -> Bool {
         let key = keyspace.rosterEntry(of: owner)
+        var backoff = Backoff(first: .milliseconds(100), longest: .seconds(2))
         while !Task.isCancelled {
-            let unchanged = EtcdCompare.modRevision(of: key, .equal, rosterRevisions[owner] ?? 0)
-            var write = election.guarded(term: leadership.term, [.put(key, entry.text)], and: [unchanged])
-            write.failure.append(.get(key))
+            var next = history
+            next.wrote(in: leadership.term)
+            let unchanged = [
+                EtcdCompare.modRevision(of: key, .equal, rosterRevisions[owner] ?? 0),
+                EtcdCompare.modRevision(of: keyspace.history, .equal, historyRevision),
+            ]
+            var write = election.guarded(
+                by: leadership.value, [.put(key, entry.text), .put(keyspace.history, next.text)], and: unchanged)
+            write.failure += [.get(key), .get(keyspace.history)]
             do throws(EtcdError) {
                 let result = try await etcd.transaction(write, timeout: timing.authority)
+                isServed()
                 if result.succeeded {
-                    rosterRevisions[owner] = result.revision
+                    wrote(owner, result.revision, next, result.revision)
                     return true
                 }
-                if election.isOver(term: leadership.term, after: result) { return false }
+                if election.isOver(leadership.value, after: result) { return false }
+                if isRolledBack(result.keyValues(at: 2), behind: history, leadership) { return false }
                 // An earlier attempt got through.
                 let present = result.keyValues(at: 1)?.first
+                let told = result.keyValues(at: 2)?.first
+                if present?.value == Array(entry.text.utf8), told?.valueText == next.text {
+                    wrote(owner, present?.modRevision ?? 0, next, told?.modRevision ?? 0)
+                    return true
+                }
                 rosterRevisions[owner] = present?.modRevision ?? 0
-                if present?.value == Array(entry.text.utf8) { return true }
+                historyRevision = told?.modRevision ?? 0
+                history = told.flatMap { TermHistory(parsing: $0.valueText) } ?? history
             } catch {
-                logger.warning("roster not written", metadata: ["fluxon.instance": "\(owner)", "fluxon.error": "\(error)"])
-                try? await loop.sleep(for: .milliseconds(100))
+                isTroubled("roster not written: \(owner) waits", error)
+                try? await loop.sleep(for: backoff.next())
             }
         }
         return false
+    }
+
+    private func wrote(_ owner: InstanceKey, _ revision: Int64, _ next: TermHistory, _ historyRevision: Int64) {
+        rosterRevisions[owner] = revision
+        history = next
+        self.historyRevision = historyRevision
+    }
+
+    /// Makes the owners' history etcd's own, in one guarded step after the roster that goes with it; the term is to end then.
+    func recover(_ plan: RecoveryPlan, _ leadership: Leadership) async throws(EtcdError) -> Bool {
+        var adopted = history
+        adopted.adopt(plan.terms)
+        let entries = plan.entries.sorted { $0.key < $1.key }.map { EtcdOperation.put(keyspace.rosterEntry(of: $0.key), $0.value.text) }
+        // One transaction of etcd takes 128 operations. One that is cut short is done again.
+        for start in stride(from: 0, to: entries.count, by: 100) {
+            let part = Array(entries[start..<min(start + 100, entries.count)])
+            let result = try await etcd.transaction(election.guarded(by: leadership.value, part), timeout: timing.authority)
+            guard result.succeeded else { return false }
+        }
+        let last = election.guarded(by: leadership.value, [.put(keyspace.history, adopted.text)])
+        return try await etcd.transaction(last, timeout: timing.authority).succeeded
+    }
+
+    // MARK: Trouble
+
+    private func isTroubled(_ what: String, _ error: EtcdError) {
+        guard let count = trouble.note("\(what): \(error)", now: loop.now) else { return }
+        ServiceNotifier.status("waits: \(error)")
+        logger.warning("\(what); trying on", metadata: ["fluxon.error": "\(error)", "fluxon.times": "\(count)"])
+    }
+
+    private func isServed() {
+        if trouble.cleared() { logger.notice("etcd serves again") }
     }
 
     /// Writes who is connected, under the leader's lease: for people and tools, no rule relies on it.
@@ -134,10 +223,9 @@ package actor LeaseActor {
         for start in stride(from: 0, to: operations.count, by: 100) {
             let part = Array(operations[start..<min(start + 100, operations.count)])
             do throws(EtcdError) {
-                _ = try await etcd.transaction(election.guarded(term: leadership.term, part), timeout: timing.authority)
+                _ = try await etcd.transaction(election.guarded(by: leadership.value, part), timeout: timing.authority)
             } catch {
-                logger.notice("presence not written", metadata: ["fluxon.error": "\(error)"])
-                return
+                return isTroubled("presence not written", error)
             }
         }
         written = present
@@ -150,10 +238,10 @@ package actor LeaseActor {
             guard let leader = try await etcd.get(keyspace.leader),
                 AttributeLine(parsing: String(decoding: leader.value, as: UTF8.self))?["instance"] == instance.name
             else { return }
-            _ = try await etcd.transaction(election.resignation(term: leader.createRevision))
+            _ = try await etcd.transaction(election.resignation(of: leader.value))
             // Presence hangs on the same lease.
             try await etcd.revoke(leader.lease)
-            logger.info("the leadership of this master's former life is ended", metadata: ["fluxon.term": "\(leader.createRevision)"])
+            logger.info("the leadership of this master's former life is ended", metadata: ["fluxon.leader": "\(leader.valueText)"])
         } catch {
             // Then it runs out by itself.
             logger.warning("the leadership of this master's former life is not ended", metadata: ["fluxon.error": "\(error)"])
@@ -163,7 +251,7 @@ package actor LeaseActor {
     /// Gives the leadership up at once, so that the next master need not wait for the lease to run out.
     package func resign(_ leadership: Leadership) async {
         self.leadership = nil
-        let resignation = election.resignation(term: leadership.term)
+        let resignation = election.resignation(of: leadership.value)
         // In a task of its own: that of a master which was told to stop is cancelled by now, and would send nothing.
         let resigning = Task(executorPreference: loop.taskExecutor) { [etcd] in
             _ = try? await etcd.transaction(resignation, timeout: .seconds(1))

@@ -25,6 +25,11 @@ package struct MemberDirectory: Sendable {
 
     private static let heartbeatPatience = Duration.seconds(3)
 
+    /// Whether this very process has joined before.
+    package func knows(_ member: MemberDescription) -> Bool {
+        entries[member.instanceKey]?.description.incarnation == member.incarnation
+    }
+
     package mutating func joined(_ member: MemberDescription, on connection: ConnectionID, now: BootInstant) {
         entries[member.instanceKey] = Entry(description: member, lastHeard: now, isConnected: true)
         connections[connection] = member.instanceKey

@@ -39,7 +39,10 @@ package final class MasterNode: Service {
         let server = RPCServer(loop: loop)
         let bound = OnLoop(server)
         let listen = configuration.listen
-        let tls = try RoleTLS(configuration.tls)
+        let tls = try RoleTLS(configuration.tls) { [logger] event in
+            logger.log(level: event.isProblem ? .error : .notice, "certificates", metadata: ["fluxon.tls": "\(event)"])
+        }
+        if let problem = tls?.ownProblem { logger.error("certificates", metadata: ["fluxon.tls": "\(problem)"]) }
         let address = try await loop.perform { try bound.value.listen(.tcp(host: listen.host, port: listen.port), tls: tls?.server) }
         logger.info("master listens", metadata: ["fluxon.address": "\(address)"])
         let routing = RoutingActor(
@@ -83,9 +86,8 @@ package final class MasterNode: Service {
             let status = try await etcd.status()
             logger.info("etcd answers", metadata: ["fluxon.etcd": "\(status.version)"])
         } catch {
-            logger.error(
-                "etcd cannot be reached; trying on",
-                metadata: ["fluxon.error": "\(error)", "fluxon.fix": "start it, or correct etcd_endpoints"])
+            ServiceNotifier.status("waits: \(error)")
+            logger.error("etcd does not serve this master; trying on", metadata: ["fluxon.error": "\(error)"])
         }
     }
 
@@ -119,11 +121,16 @@ package final class MasterNode: Service {
             ("host", HostName.current.replacing(" ", with: "-")), ("pid", "\(getpid())"),
         ])
         if configuration.embeddedMetadata != nil { await lease.endFormerLife(of: configuration.instanceKey) }
+        // What etcd refuses ends a master that has never led; one that has is waited for by its owners.
+        var hasLed = false
         while true {
             ServiceNotifier.status("waiting for the leadership")
             let (losses, loss) = AsyncStream.makeStream(of: Void.self)
+            let mayEnd = !hasLed
             let (leadership, table) = try await lease.win(
-                cluster: configuration.clusterName, instance: configuration.instanceKey, address: line, onLost: { loss.yield() })
+                cluster: configuration.clusterName, instance: configuration.instanceKey, line: line, endsAt: { _ in mayEnd },
+                onLost: { loss.yield() })
+            hasLed = true
             logger.info("leads", metadata: ["fluxon.term": "\(leadership.term)"])
             await lead(leadership, table, lease, routing, losses: losses)
             await routing.standDown("this master's term \(leadership.term) is over; find the new leader in etcd")

@@ -46,6 +46,13 @@ package struct MasterService {
             }
             return try await lease.change(change).encoded()
         }
+        server.unary(MethodPath.controlRecover) { bytes, _ in
+            let request: RecoveryRequest
+            do throws(ProtobufError) { request = try RecoveryRequest(decoding: bytes) } catch {
+                throw RPCError(.invalidArgument, "the request to recover makes no sense: \(error)")
+            }
+            return try await lease.recover(request, routing).encoded()
+        }
         let title = "master \(instanceKey)"
         server.unaryNow(MethodPath.controlStatus) { _, _ in
             StatusAnswer(sections: [routing.assumeIsolated { $0.status(title: title) }]).encoded()
@@ -54,8 +61,13 @@ package struct MasterService {
 }
 
 extension RoutingActor {
+    /// A figure of a status has its limit.
+    private static let namedStrangers = 12
+
     func status(title: String) -> StatusAnswer.Section {
-        let state = term == 0 ? "standing by" : isOpen ? "leading" : "collecting inventories"
+        let state =
+            term == 0 ? "standing by" : isHistoryLost ? "waiting for `fluxon recover`" : isOpen ? "leading" : "collecting inventories"
+        let strangers = strangerNames
         let reachability = reachabilityCounts
         return StatusAnswer.Section(
             title: title,
@@ -66,6 +78,7 @@ extension RoutingActor {
                 .init("messages_received", "\(counters.messagesReceived)"), .init("frames_sent", "\(counters.framesSent)"),
                 .init("removals", "\(counters.removals)"), .init("unreachable_pairs", "\(reachability.unreachable)"),
                 .init("relayed_pairs", "\(reachability.relayed)"),
+                .init("unknown_history", strangers.isEmpty ? "none" : strangers.prefix(Self.namedStrangers).joined(separator: ", ")),
             ])
     }
 }

@@ -30,6 +30,8 @@ package actor RoutingActor {
     private var timer: (due: BootInstant, timer: LoopTimer)?
     private var isTurnEndDue = false
     private var isDirectoryChanged = false
+    /// What every watcher has heard of last.
+    private var told: [MembersAnswer.Member] = []
     private(set) var counters = RoutingCounters()
     /// From the election to the first commit that could complete; nil: not there yet in this term.
     private(set) var opening: Duration?
@@ -48,6 +50,11 @@ package actor RoutingActor {
     package var term: UInt64 { table?.term ?? 0 }
     package var keyCount: Int { table?.keyCount ?? 0 }
     package var reachabilityCounts: (unreachable: Int, relayed: Int) { table?.reachabilityCounts ?? (0, 0) }
+    /// What `fluxon recover` would do; nil: nothing.
+    func recovery() -> RecoveryPlan? { table?.recovery() }
+    /// Owners that have seen what etcd does not know.
+    var strangerNames: [String] { table?.strangerNames ?? [] }
+    var isHistoryLost: Bool { table?.isHistoryLost ?? false }
     /// R8: commits are completed.
     package var isOpen: Bool { table?.isOpen ?? false }
 
@@ -63,6 +70,7 @@ package actor RoutingActor {
         self.onDeposed = onDeposed
         self.onMembers = onMembers
         isDirectoryChanged = true
+        told = []
         finishTurn()
     }
 
@@ -125,14 +133,16 @@ package actor RoutingActor {
         do throws(ProtobufError) {
             let request = try JoinRequest(decoding: bytes)
             if let refusal = refusal(of: request) { return stream.finish(refusal) }
+            // One that is refused joins again and again.
+            let level: Logger.Level = directory.knows(request.member) ? .debug : .info
             directory.joined(request.member, on: connection, now: loop.now)
             streams[connection] = stream
             isDirectoryChanged = true
             stream.onEnd = { [weak self] _ in self?.assumeIsolated { $0.left(connection) } }
             stream.onMessage = { [weak self] bytes in self?.assumeIsolated { $0.received(bytes, on: connection) } }
             if request.member.role != .owner { stream.send(JoinAnswer(term: table.term).encoded()) }
-            logger.info(
-                "member joined",
+            logger.log(
+                level: level, "member joined",
                 metadata: ["fluxon.member": "\(request.member.instanceKey)", "fluxon.role": "\(request.member.role.name)"])
             scheduleTurnEnd()
         } catch {
@@ -226,6 +236,9 @@ package actor RoutingActor {
         scheduleTurnEnd()
     }
 
+    /// What a person has asked for needs another term.
+    func endTerm() { deposed() }
+
     private func deposed() {
         table?.authority.refused()
         onDeposed?()
@@ -259,6 +272,10 @@ package actor RoutingActor {
             counters.removals += 1
             logger.trace("key removed", metadata: ["fluxon.key": "\(key)", "fluxon.version": "\(version)", "fluxon.cause": "\(cause)"])
         case .operationCompleted, .exposed, .removing: break
+        case .historyUnknown(let owner, let remedy):
+            logger.error(
+                "etcd does not know what an owner has seen: it was wiped, replaced, or restored from an older state",
+                metadata: ["fluxon.member": "\(owner)", "fluxon.fix": "\(remedy)"])
         case .anomaly(let text): logger.error("protocol anomaly", metadata: ["fluxon.detail": "\(text)"])
         }
     }
@@ -278,6 +295,12 @@ package actor RoutingActor {
         isDirectoryChanged = false
         states.update(memberStates, now: loop.now)
         let members = members()
+        // What passes by itself is no news.
+        let news = members.members.map { member in
+            MembersAnswer.Member(description: member.description, state: member.state, silentMilliseconds: 0)
+        }
+        guard news != told else { return }
+        told = news
         onMembers?(members)
         let message = members.encoded()
         for stream in watchers.values { stream.send(message) }
@@ -319,19 +342,10 @@ package actor RoutingActor {
     private func state(of entry: MemberDirectory.Entry) -> String {
         guard entry.description.role == .owner else { return "connected" }
         return switch table?.rosterState(of: entry.description.instanceKey) {
-        case .in: entry.isConnected ? "in" : "silent"
+        case .in: entry.isConnected && table?.session(of: entry.description.instanceKey) != nil ? "in" : "silent"
         case .bypassed: "bypassed"
         case .lost: "lost"
         case nil: "joining"
         }
     }
-}
-
-/// What a master has done since it started to lead; for `fluxon status`.
-package struct RoutingCounters: Hashable, Sendable {
-    package var framesReceived: UInt64 = 0
-    package var framesSent: UInt64 = 0
-    package var messagesReceived: UInt64 = 0
-    /// Ordered removals that nobody asked for: evictions of last copies, losses.
-    package var removals: UInt64 = 0
 }

@@ -37,6 +37,8 @@ package enum RoutingNote: Hashable, Sendable {
     /// Only with `observesOperations`.
     case operationCompleted(OperationReference, LinkCommit, Version)
     case exposed(OperationReference, Key, Version)
+    /// The owner has seen what this master's etcd does not know; with what is to be done about it.
+    case historyUnknown(InstanceKey, remedy: String)
     /// The table met what the protocol excludes; it went the safe way.
     case anomaly(String)
 }

@@ -74,6 +74,8 @@ struct RoutingSession: Sendable {
     var returnsAfter: UInt64 = 0
     /// To be sent before anything else on this connection.
     var welcome: LinkWelcome?
+    /// What this connection has told of the roster's history.
+    var toldMark: HistoryMark?
     /// A heartbeat of this turn, to be granted in `flush`.
     var heartbeat: BootInstant?
 

@@ -61,6 +61,8 @@ extension RoutingTable {
         guard hello.cluster == cluster else {
             return refuse(connection, .clusterMismatch, "this master serves cluster \(cluster), not \(hello.cluster)")
         }
+        guard isOfThisHistory(hello) else { return meet(hello, connection, now: now) }
+        strangers[hello.instance] = nil
         guard hello.term <= term else {
             return refuse(connection, .oldTerm, "this master's term is \(term), the owner has seen \(hello.term)")
         }
@@ -120,7 +122,7 @@ extension RoutingTable {
         write(id)
     }
 
-    private mutating func refuse(_ connection: ConnectionID, _ reason: LinkRefusal.Reason, _ message: String) {
+    mutating func refuse(_ connection: ConnectionID, _ reason: LinkRefusal.Reason, _ message: String) {
         effects.append(.send(connection, MasterFrame(term: term, session: 0, control: .refused(LinkRefusal(reason, message)))))
         effects.append(.close(connection))
     }
@@ -131,6 +133,7 @@ extension RoutingTable {
         do { try session.link.reconnected(peerReceived: hello.received) } catch { return false }
         closeOther(session.connection, than: connection)
         session.connection = connection
+        session.toldMark = nil
         session.welcome = LinkWelcome(
             owner: id, generation: owners[id.place].generation, isResumed: true, received: session.link.received, keepsNothing: false)
         session.welcome?.choosesRelays = true
@@ -215,6 +218,8 @@ extension RoutingTable {
         let old = owners[id.place].entry
         owners[id.place].isWriting = false
         owners[id.place].entry = entry
+        mark.writes += 1
+        mark.owners = UInt64(owners.count { $0.entry?.state == .in })
         if let old, old.generation < entry.generation { supersede(id, now: now) }
         switch entry.state {
         case .in: wakeStalled(now: now)

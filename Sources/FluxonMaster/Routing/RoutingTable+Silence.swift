@@ -5,7 +5,7 @@ package import FluxonCore
 extension RoutingTable {
     /// When `tick` has something to do; the end of time when nothing is due.
     package var nextTimer: BootInstant {
-        var next = BootInstant(nanoseconds: .max)
+        var next = strangersExpireAt
         for owner in owners where !owner.isWriting {
             if let due = bypassDue(owner) { next = min(next, max(due, judgesSilenceFrom)) }
             if canBeLost(owner) { next = min(next, max(lostDue(owner), judgesSilenceFrom)) }
@@ -18,7 +18,8 @@ extension RoutingTable {
         // After a pause of its own a master has unread frames: what looks like silence may be its own.
         if now.since(lastTick) > timing.renewalInterval * 3 { judgesSilenceFrom = now.advanced(by: timing.renewalInterval) }
         lastTick = now
-        guard authority.mayAct(now: now) else {
+        expireStrangers(now: now)
+        guard mayAct(now: now) else {
             judgesSilenceFrom = max(judgesSilenceFrom, now.advanced(by: timing.renewalInterval))
             return
         }

@@ -38,6 +38,12 @@ package struct RoutingTable: Sendable {
     var sequence: UInt64 = 0
     /// Removals of the master's own, counted.
     var lastRemoval: UInt64 = 0
+    /// What etcd knew of the terms before this one; empty: nobody asks (decision 0040).
+    let history: TermHistory
+    /// How far this term's roster is in etcd.
+    var mark: HistoryMark
+    /// Owners that have seen what etcd does not know.
+    var strangers: [InstanceKey: Stranger] = [:]
 
     /// R8 and R7.
     package internal(set) var isOpen = false
@@ -62,10 +68,14 @@ package struct RoutingTable: Sendable {
     /// - Parameters:
     ///   - electedAt: When the confirmation of the election arrived; W₀ counts from here.
     ///   - roster: Every entry, in any order.
+    ///   - history: The terms that etcd knows of, with this one as the last.
     package init(
-        cluster: String, authority: Authority, electedAt: BootInstant, timing: ProtocolTiming, roster: [(InstanceKey, RosterEntry)]
+        cluster: String, authority: Authority, electedAt: BootInstant, timing: ProtocolTiming, roster: [(InstanceKey, RosterEntry)],
+        history: TermHistory = TermHistory()
     ) {
         self.cluster = cluster
+        self.history = history
+        mark = HistoryMark(term: authority.term, writes: 0, owners: UInt64(roster.count { $0.1.state == .in }))
         term = authority.term
         self.authority = authority
         self.electedAt = electedAt
@@ -146,7 +156,7 @@ package struct RoutingTable: Sendable {
         #if FLUXON_PLANTING
         if planted == .actWithoutAuthority { return true }
         #endif
-        return authority.mayAct(now: now)
+        return !isHistoryLost && authority.mayAct(now: now)
     }
 
     private mutating func flush(_ id: OwnerID, now: BootInstant) {
@@ -158,6 +168,7 @@ package struct RoutingTable: Sendable {
             effects.append(.send(connection, MasterFrame(term: term, session: session.number, control: .welcome(welcome))))
         }
         var grant = takeGrant(&session, id)
+        var news = newMark(session, id)
         // A report has few pages under way, and sends no heartbeats that an acknowledgement could ride back on.
         while var frame: MasterFrame = session.link.takeFrame(
             term: term, session: session.number, maximumMessages: Limits.linkFrameMessages, peerWaits: !session.isActive)
@@ -166,11 +177,13 @@ package struct RoutingTable: Sendable {
                 frame.control = grant.map(MasterControl.grant)
                 grant = nil
             }
+            if let told = news { (frame.mark, session.toldMark, news) = (told, told, nil) }
             effects.append(.send(connection, frame))
         }
         if let grant {
             var frame = MasterFrame(term: term, session: session.number, control: .grant(grant))
             frame.acknowledged = session.link.received
+            if let news { (frame.mark, session.toldMark) = (news, news) }
             effects.append(.send(connection, frame))
         }
         owners[id.place].session = session

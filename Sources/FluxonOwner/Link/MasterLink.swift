@@ -7,8 +7,9 @@ package import Logging
 
 /// The owner's connection to whichever master leads: carries frames, follows the leader, connects again.
 ///
-///     no leader ──leader key──▶ connecting ──join, hello──▶ linked ──lost──▶ (pause) ──▶ connecting
-///                                   ▲───────────── another leader key ────────┘
+///     no leader ──leader key──▶ connecting ──join, hello──▶ linked ──welcome──▶ taken ──lost──▶ (pause) ──▶ connecting
+///                                   ▲    └── refused, or lost: a pause that grows until the next welcome ──┘   │
+///                                   └───────────────────── another leader key ────────────────────────────────┘
 ///
 /// On the owner's loop only.
 package final class MasterLink {
@@ -23,10 +24,10 @@ package final class MasterLink {
     private var stream: RPCStream?
     private var directoryStream: RPCStream?
     private var retry: LoopTimer?
-    private var failures = 0
+    private var backoff = Backoff(first: .milliseconds(40), longest: .seconds(1))
     private var patience = RefusalPatience()
-    /// The loss that the log told of last; the same again is not told again.
-    private var toldLoss: String?
+    /// Why no master takes this owner.
+    private var trouble = StateLog<String>()
     private var isClosed = false
 
     private var directory = PeerDirectory()
@@ -51,6 +52,8 @@ package final class MasterLink {
     /// The owners by their numbers, from the master's directory.
     package var owners: [OwnerID: MemberDescription] { directory.owners }
     package var isLinked: Bool { stream != nil }
+    /// The log has said why no master takes this owner.
+    package var isTroubled: Bool { trouble.current != nil }
     package var hasLeader: Bool { leader != nil }
     package var leaderName: String { leader.map { "\($0)" } ?? "none" }
 
@@ -62,14 +65,15 @@ package final class MasterLink {
         // Without a leader the old one may still act until its authority ends; it stays connected.
         guard address != nil else { return }
         disconnect()
+        backoff.succeeded()
         connect()
     }
 
     package func send(_ frame: OwnerFrame) { stream?.send(frame.encoded()) }
 
-    /// The session is over: a new connection begins another.
+    /// The session is over: a new stream begins another.
     package func reconnect() {
-        disconnect()
+        leave()
         scheduleConnect()
     }
 
@@ -85,10 +89,25 @@ package final class MasterLink {
         case .superseded:
             onFatal(FluxonError(.alreadyInUse, refusal.message + "; give one of the two another instance_key"))
         case .protocolViolation: onFatal(FluxonError(.protocolViolation, refusal.message))
-        case .oldTerm, .notYet:
-            logger.notice("not taken yet", metadata: ["fluxon.reason": "\(refusal.message)"])
+        case .oldTerm, .notYet, .unknownHistory:
+            isRefused("not taken yet; trying on", reason: "\(refusal.reason)", refusal.message)
             reconnect()
         }
+    }
+
+    /// - Parameter reason: What makes it another reason than the last one; the words may name times that pass.
+    private func isRefused(_ what: String, reason: String, _ words: String) {
+        guard let count = trouble.note(reason, now: loop.now) else { return }
+        ServiceNotifier.status("waits: \(words)")
+        logger.warning(
+            "\(what)", metadata: ["fluxon.reason": "\(words)", "fluxon.leader": "\(leaderName)", "fluxon.times": "\(count)"])
+    }
+
+    private func taken() {
+        backoff.succeeded()
+        guard trouble.cleared() else { return }
+        ServiceNotifier.status("serves")
+        logger.notice("taken by a master", metadata: ["fluxon.leader": "\(leaderName)"])
     }
 
     // MARK: The connection
@@ -96,14 +115,14 @@ package final class MasterLink {
     private func connect() {
         guard let leader, !isClosed, stream == nil else { return }
         retry?.cancel()
-        let client = RPCClient(loop: loop, target: leader, tls: tls)
+        let client = self.client ?? RPCClient(loop: loop, target: leader, tls: tls)
         self.client = client
         let stream = client.openWithoutDeadline(MethodPath.masterLink, waitsForConnection: true)
         self.stream = stream
         stream.onMessage = { [weak self] bytes in self?.received(bytes) }
         stream.onEnd = { [weak self] status in self?.ended(status) }
         stream.send(JoinRequest(clusterName: cluster, member: member).encoded())
-        watchDirectory(client)
+        if directoryStream == nil { watchDirectory(client) }
         driver.connected()
     }
 
@@ -111,6 +130,9 @@ package final class MasterLink {
         directory.listBegins()
         let stream = client.openWithoutDeadline(MethodPath.masterDirectory, waitsForConnection: true)
         directoryStream = stream
+        stream.onEnd = { [weak self, weak stream] _ in
+            if let self, directoryStream === stream { directoryStream = nil }
+        }
         stream.onMessage = { [weak self] bytes in
             guard let answer = try? MembersAnswer(decoding: bytes) else { return }
             self?.learn(answer)
@@ -130,9 +152,11 @@ package final class MasterLink {
     private func received(_ bytes: [UInt8]) {
         do throws(ProtobufError) {
             let frame = try MasterFrame(decoding: bytes)
-            failures = 0
             patience.accepted()
-            toldLoss = nil
+            switch frame.control {
+            case .welcome, .grant: taken()
+            case .refused, nil: break
+            }
             driver.received(frame)
         } catch {
             logger.error("a frame of the master makes no sense", metadata: ["fluxon.error": "\(error)"])
@@ -149,31 +173,31 @@ package final class MasterLink {
             return onFatal(FluxonError(.alreadyInUse, status.message))
         default: break
         }
-        if toldLoss != "\(status)" {
-            toldLoss = "\(status)"
-            logger.notice("link to the master lost; trying on", metadata: ["fluxon.status": "\(status)", "fluxon.leader": "\(leaderName)"])
-        }
+        isRefused("link to the master lost; trying on", reason: "\(status)", "\(status)")
         scheduleConnect()
     }
 
     private func disconnect() {
-        let stream = stream
-        self.stream = nil
-        stream?.onEnd = nil
-        stream?.cancel()
+        leave()
         directoryStream?.cancel()
         directoryStream = nil
         client?.close()
         client = nil
+    }
+
+    /// Ends the link alone: a master that refuses this owner still answers its tools, and tells it of the others.
+    private func leave() {
+        let stream = stream
+        self.stream = nil
+        stream?.onEnd = nil
+        stream?.cancel()
         retry?.cancel()
         driver.disconnected()
     }
 
     private func scheduleConnect() {
         guard !isClosed else { return }
-        failures += 1
-        let pause = min(Duration.milliseconds(20 << min(failures, 6)), .seconds(1))
         retry?.cancel()
-        retry = loop.schedule(after: pause) { [weak self] in self?.connect() }
+        retry = loop.schedule(after: backoff.next()) { [weak self] in self?.connect() }
     }
 }

@@ -6,8 +6,12 @@ struct LeaderSearch: Sendable {
     enum Finding: Hashable, Sendable {
         /// A master leads; what hinders the link to it, the link says itself.
         case leads
+        /// A master has let this owner join and says nothing more.
+        case unanswered
         /// No endpoint answers; what was tried.
         case unreachable(String)
+        /// etcd answers, and not with what was asked; in its words.
+        case unserved(String)
         /// This etcd knows no master of this cluster, but perhaps some of others: a misspelt `cluster_name`.
         case noMaster(otherClusters: [String])
     }
@@ -20,20 +24,22 @@ struct LeaderSearch: Sendable {
     let etcd: EtcdClient
     let clusterName: String
 
-    /// - Throws: what will not pass by waiting (a refusal, say), and cancellation: the mirror ends with them too.
-    func look() async throws(EtcdError) -> Finding {
-        do {
-            let leader = MetadataKeyspace(clusterName: clusterName).leader
+    /// Never fails: it only words what is wrong. What ends an owner is decided where the leader's key is followed.
+    func look() async -> Finding {
+        let leader = MetadataKeyspace(clusterName: clusterName).leader
+        do throws(EtcdError) {
             guard try await etcd.get(leader, timeout: Self.patience) == nil else { return .leads }
-            var all = EtcdRange(.prefix(MetadataKeyspace.root))
-            all.keysOnly = true
-            all.limit = 1000
-            let keys = try await etcd.range(all, timeout: Self.patience).keyValues.map(\.keyText)
-            return .noMaster(otherClusters: MetadataKeyspace.clusters(leadIn: keys))
+        } catch .unreachable(let method, let endpoints, let timeout, let failure) {
+            return .unreachable("\(EtcdError.unreachable(method: method, endpoints: endpoints, timeout: timeout, lastFailure: failure))")
         } catch {
-            guard case .unreachable = error else { throw error }
-            return .unreachable("\(error)")
+            return .unserved("\(error)")
         }
+        // Only for the hint: the owner's role in etcd may well not cover other clusters.
+        var all = EtcdRange(.prefix(MetadataKeyspace.root))
+        all.keysOnly = true
+        all.limit = 1000
+        let keys = (try? await etcd.range(all, timeout: Self.patience))?.keyValues.map(\.keyText) ?? []
+        return .noMaster(otherClusters: MetadataKeyspace.clusters(leadIn: keys))
     }
 }
 
@@ -42,6 +48,12 @@ extension LeaderSearch.Finding {
     func advice(clusterName: String) -> (problem: String, remedy: String)? {
         switch self {
         case .leads: nil
+        case .unanswered:
+            (
+                "a master leads, and has not taken this owner yet",
+                "see the master's log: it may wait for etcd, or for the end of an earlier life of this owner"
+            )
+        case .unserved(let failure): (failure, "see etcd's own log, and the etcd section of this configuration")
         case .unreachable(let failure):
             (failure, "start etcd, or the master that has embedded_metadata, or correct etcd_endpoints")
         case .noMaster(let others):

@@ -55,7 +55,7 @@ package final class OwnerNode: Service {
         let leaderKey = MetadataKeyspace(clusterName: configuration.clusterName).leader
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await etcd.mirror(.key(leaderKey)) { event in
+                try await etcd.mirror(.key(leaderKey), patience: Self.patience("the master's key cannot be followed", pool)) { event in
                     guard let leader = Self.leader(after: event) else { return }
                     pool.assumeIsolated { $0.leaderChanged(to: leader.address) }
                 }
@@ -71,10 +71,18 @@ package final class OwnerNode: Service {
         }
     }
 
+    /// A refusal in etcd's own words ends an owner that nobody has taken yet, and no other one: its values would be gone.
+    private static func patience(_ what: String, _ pool: PoolActor) -> EtcdPatience {
+        EtcdPatience(
+            endsAt: { _ in !pool.assumeIsolated { $0.mayHoldValues } },
+            onTrouble: { error in pool.assumeIsolated { $0.etcdFailed(what, "\(error)") } },
+            onServed: { pool.assumeIsolated { $0.etcdServes(what) } })
+    }
+
     /// Puts in force what etcd holds about this owner's devices, now and after each change.
     private func followSettings(_ etcd: EtcdClient, _ pool: PoolActor) async throws {
         let key = MetadataKeyspace(clusterName: configuration.clusterName).networkSettings(of: configuration.instanceKey)
-        try await etcd.mirror(.key(key)) { event in
+        try await etcd.mirror(.key(key), patience: Self.patience("settings cannot be followed", pool)) { event in
             guard let recorded = Self.recorded(in: event) else { return }
             pool.assumeIsolated { $0.networkRecorded(recorded.text, revision: UInt64(clamping: recorded.revision)) }
         }
@@ -96,11 +104,12 @@ package final class OwnerNode: Service {
         var told: (finding: LeaderSearch.Finding, at: BootInstant)?
         while true {
             try await pool.loop.sleep(for: LeaderSearch.patience)
-            guard await !pool.hasLeader else {
+            let isUnanswered = await pool.isUnanswered
+            guard await !pool.hasLeader || isUnanswered else {
                 told = nil
                 continue
             }
-            let finding = try await search.look()
+            let finding = isUnanswered ? .unanswered : await search.look()
             if let told, told.finding == finding, pool.loop.now.since(told.at) < LeaderSearch.pause { continue }
             told = (finding, pool.loop.now)
             guard let advice = finding.advice(clusterName: search.clusterName) else { continue }

@@ -25,6 +25,8 @@ final class OwnerParts {
     private let network: NetworkService
     private var service: OwnerService?
     private var local: LocalService?
+    /// Processes may attach: a master has taken this owner once.
+    var isServing: Bool { local != nil }
 
     init(
         loop: EventLoop, configuration: OwnerConfiguration, devices: (any NetworkDevices)?, logger: Logger,
@@ -47,7 +49,10 @@ final class OwnerParts {
         let pool = try Pool(opened.storage, epoch: opened.epoch)
 
         let identity = Asker(instance: configuration.instanceKey, generation: Generation(life))
-        let tls = try RoleTLS(configuration.tls)
+        let tls = try RoleTLS(configuration.tls) { [logger] event in
+            logger.log(level: event.isProblem ? .error : .notice, "certificates", metadata: ["fluxon.tls": "\(event)"])
+        }
+        if let problem = tls?.ownProblem { logger.error("certificates", metadata: ["fluxon.tls": "\(problem)"]) }
         transfer = TransferActor(
             loop: loop, cluster: configuration.clusterName, owner: identity, limits: Self.limits(configuration.network), tls: tls)
         let bulk = configuration.network.bulkListen
@@ -169,6 +174,7 @@ final class OwnerParts {
         service.registerPeers(on: peerServer)
         service.registerControl(on: localServer)
         service.registerExternals(on: localServer)
+        service.registerRecovery(on: localServer)
         network.registerQuestions(on: peerServer)
         network.registerQuestions(on: localServer)
         network.registerChanges(on: localServer)

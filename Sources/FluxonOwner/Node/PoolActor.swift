@@ -18,6 +18,8 @@ package actor PoolActor {
     private let logger: Logger
     private let makeDevices: OwnerNode.DevicesMaker
     private var parts: OwnerParts?
+    /// What etcd does not serve, by what it is wanted for.
+    private var troubles: [String: StateLog<String>] = [:]
 
     package init(loop: EventLoop, configuration: OwnerConfiguration, makeDevices: @escaping OwnerNode.DevicesMaker, logger: Logger) {
         self.makeDevices = makeDevices
@@ -44,6 +46,23 @@ package actor PoolActor {
     package func networkRecorded(_ text: String?, revision: UInt64) { parts?.networkRecorded(text, revision: revision) }
 
     package var hasLeader: Bool { parts?.link.hasLeader ?? false }
+
+    /// A master has taken this owner: what it holds may be all there is of a value, and no word of etcd's ends it any more.
+    package var mayHoldValues: Bool { parts?.isServing ?? false }
+
+    /// It has joined at a master, which neither takes it nor says why not.
+    package var isUnanswered: Bool { parts.map { $0.link.isLinked && !$0.isServing && !$0.link.isTroubled } ?? false }
+
+    /// etcd does not serve this owner, which tries on.
+    package func etcdFailed(_ what: String, _ error: String) {
+        guard let count = troubles[what, default: StateLog()].note(error, now: loop.now) else { return }
+        ServiceNotifier.status("waits: \(error)")
+        logger.warning("\(what); trying on", metadata: ["fluxon.error": "\(error)", "fluxon.times": "\(count)"])
+    }
+
+    package func etcdServes(_ what: String) {
+        if troubles.removeValue(forKey: what) != nil { logger.notice("etcd serves again", metadata: ["fluxon.was": "\(what)"]) }
+    }
 
     /// Ends the pool for its readers and closes everything.
     package func stop() {

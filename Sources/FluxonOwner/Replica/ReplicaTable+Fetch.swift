@@ -159,6 +159,9 @@ extension ReplicaTable {
         tidy(key)
     }
 
+    /// Between lookups whose holders had nothing; without chance, for these are rules.
+    private static var rests: Backoff { Backoff(first: .milliseconds(2), longest: .milliseconds(100), spread: 0) }
+
     /// Looks up again for the gets that still wait: the holders that were named had nothing.
     private mutating func retry(_ fetch: ReplicaFetch, _ key: Key, now: BootInstant) {
         let list = (fetch.early + fetch.late).filter { waiters[$0] != nil }
@@ -172,8 +175,7 @@ extension ReplicaTable {
         if next.attempts == 1 {
             ask(&next, key)
         } else {
-            let pause = min(Duration.milliseconds(1 << min(next.attempts, 7)), .milliseconds(100))
-            schedule(.rest(next.id), at: now.advanced(by: pause))
+            schedule(.rest(next.id), at: now.advanced(by: Self.rests.pause(after: next.attempts)))
         }
         state(of: key).fetch = next
     }

@@ -9,6 +9,8 @@ extension ReplicaTable {
         hello.generation = generation
         hello.fenced = configuration.fenced
         hello.term = term
+        hello.owner = owner
+        hello.mark = mark
         hello.readsThroughRelays = true
         hello.isRelay = configuration.isRelay
         hello.subCluster = configuration.subCluster
@@ -38,6 +40,7 @@ extension ReplicaTable {
         // L1: of an older term or another session: dropped.
         guard linkState == .open, let session, frame.term == term, frame.session == session.number else { return }
         do {
+            if let told = frame.mark { mark = max(mark ?? told, told) }
             try link.acknowledge(frame.acknowledged)
             let repeated = try link.accept(first: frame.first, count: frame.messages.count)
             for message in frame.messages.dropFirst(repeated) { receive(message, now: now) }

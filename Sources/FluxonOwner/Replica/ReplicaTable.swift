@@ -27,6 +27,8 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
     var session: ReplicaSession?
     /// The highest term that this owner has obeyed; it obeys no lower one (R5).
     package internal(set) var term: UInt64 = 0
+    /// The last that a master told of the roster's history (decision 0040).
+    var mark: HistoryMark?
     package internal(set) var owner = OwnerID(0)
     package internal(set) var generation = Generation(0)
     var report: ReportCursor?

@@ -33,7 +33,7 @@ package final class RPCClient: @unchecked Sendable {
     }
     private var state = State.idle
     private var waiting = Deque<RPCStream>()
-    private var backoff = RPCBackoff()
+    private var backoff = Backoff(first: .milliseconds(20), longest: .seconds(2))
     /// Connections that take no new calls and still have old ones.
     private var draining: [ObjectIdentifier: RPCConnection] = [:]
     private let buffer = ReadBuffer()
@@ -201,7 +201,7 @@ package final class RPCClient: @unchecked Sendable {
         }
         state = .connected(connection)
         connection.session.onReady = { [weak self] in
-            self?.backoff.reset()
+            self?.backoff.succeeded()
             self?.onConnect?()
         }
         connection.session.onGoAway = { [weak self, unowned connection] _ in self?.retire(connection) }

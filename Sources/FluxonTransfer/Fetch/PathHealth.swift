@@ -9,8 +9,8 @@ package struct PathHealth: Sendable {
     }
 
     private struct Failure {
-        var count: Int
-        var asideUntil: BootInstant
+        var backoff = Backoff(first: PathHealth.shortestPause, longest: PathHealth.longestPause, spread: 0)
+        var asideUntil = BootInstant.zero
     }
 
     /// How long a path is set aside after its first failure; doubles with each one up to `longestPause`.
@@ -29,9 +29,9 @@ package struct PathHealth: Sendable {
 
     package mutating func failed(_ transport: String, to peer: InstanceKey, now: BootInstant) {
         let path = Path(peer: peer, transport: transport)
-        let count = min((failures[path]?.count ?? 0) + 1, 16)
-        let pause = min(Self.shortestPause * (1 << (count - 1)), Self.longestPause)
-        failures[path] = Failure(count: count, asideUntil: now.advanced(by: pause))
+        var failure = failures[path] ?? Failure()
+        failure.asideUntil = now.advanced(by: failure.backoff.next())
+        failures[path] = failure
     }
 
     package mutating func succeeded(_ transport: String, to peer: InstanceKey) {

@@ -31,6 +31,7 @@ final class TestCluster {
     let externals: [RoleProcess]
     /// A process of its own only with `Metadata.etcd`.
     let etcd: RoleProcess?
+    let etcdTool: EtcdTool
     let proxies: [FaultProxy]
     /// Of the masters' machine, then of each owner's; empty: this machine's own clocks.
     let clocks: [FaultClock]
@@ -55,11 +56,12 @@ final class TestCluster {
     /// - Parameters:
     ///   - hasProxies: Everything that goes over TCP between roles goes through `proxies`, where it can be disturbed.
     ///   - hasOwnMemory: The pools lie in a tmpfs of their own that can be filled, where this user may mount one.
+    ///   - etcdUser: etcd asks for users; the roles are one that may read and write what begins with their cluster's name.
     ///   - hasOwnDisk: Logs, sockets and embedded metadata lie in a tmpfs of their own, too.
     init(
         owners count: Int = 2, masters masterCount: Int = 1, metadata: Metadata = .embedded, poolBytes: Int = 64 << 20,
         hasExternals: Bool = false, usesTLS: Bool = false, hasProxies: Bool = false, hasOwnMemory: Bool = false, hasOwnDisk: Bool = false,
-        clocks kind: Clocks = .real
+        clocks kind: Clocks = .real, etcdArguments: [String] = [], etcdUser: Bool = false
     ) throws {
         let name = "fxk-\(UInt32.random(in: 0 ... .max))"
         folder = "/tmp/\(name)"
@@ -95,13 +97,17 @@ final class TestCluster {
                 environment: clocks.isEmpty ? [:] : clocks[machine].environment)
         }
 
-        etcd = metadata == .etcd ? try Self.etcd(endpoint, in: folder) : nil
+        etcd = metadata == .etcd ? try Self.etcd(endpoint, etcdArguments, in: folder) : nil
+        etcdTool = EtcdTool(endpoint: endpoint, folder: folder)
+        let passwordFile = "\(folder)/etcd-password"
+        let access = etcdUser ? ["etcd: {username: fluxon, password_file: \(passwordFile)}"] : []
         let kept =
             metadata == .etcd
             ? "etcd_endpoints: [\"\(usedEndpoint)\"]"
             : "embedded_metadata: {listen: \"127.0.0.1:\(ports.metadata)\", path: \"\(folder)/metadata.sqlite\"}"
         masters = try (1...masterCount).map { number in
-            try role("master", "master-\(number)", machine: 0, [kept] + (hasProxies ? ports.masterLines(number - 1) : []) + tlsLines)
+            try role(
+                "master", "master-\(number)", machine: 0, [kept] + access + (hasProxies ? ports.masterLines(number - 1) : []) + tlsLines)
         }
         owners = try (1...count).map { number in
             try role(
@@ -109,7 +115,7 @@ final class TestCluster {
                 [
                     "etcd_endpoints: [\"\(usedEndpoint)\"]", "shared_memory_path: \(poolFolder)/\(number)",
                     "shared_file_path: \(folder)/run-\(number)", "contribute_to_cluster_pool_size: \(poolBytes)",
-                ] + (hasProxies ? ports.ownerLines(number - 1) : []) + tlsLines)
+                ] + access + (hasProxies ? ports.ownerLines(number - 1) : []) + tlsLines)
         }
         externals =
             hasExternals
@@ -119,6 +125,7 @@ final class TestCluster {
                     ["shared_memory_path: \(poolFolder)/\(number)", "shared_file_path: \(folder)/run-\(number)"])
             } : []
         try etcd?.launch()
+        if etcdUser { try etcdTool.addUsers(passwordFile: passwordFile) }
         try master.start()
         // Another one is ready when it leads.
         for master in masters.dropFirst() { try master.launch() }
@@ -132,7 +139,7 @@ final class TestCluster {
         try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".calls") }.map { "\(folder)/\($0)" }
     }
 
-    private static func etcd(_ endpoint: String, in folder: String) throws -> RoleProcess {
+    private static func etcd(_ endpoint: String, _ more: [String], in folder: String) throws -> RoleProcess {
         let peer = "http://127.0.0.1:\(try Kernel.freeLoopbackPort())"
         return RoleProcess(
             name: "etcd", executable: "/usr/bin/etcd",
@@ -140,7 +147,7 @@ final class TestCluster {
                 "--data-dir", "\(folder)/etcd", "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
                 "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=\(peer)",
                 "--unsafe-no-fsync",
-            ], folder: folder, announcesReadiness: false)
+            ] + more, folder: folder, announcesReadiness: false)
     }
 
     deinit {

@@ -4,6 +4,7 @@ import FluxonRPC
 import FluxonSystem
 import FluxonTransfer
 import Logging
+import Synchronization
 import Testing
 
 @testable import FluxonOwner
@@ -26,6 +27,66 @@ import Testing
         }
         loop.stop()
     }
+}
+
+/// A master that refuses.
+@Suite(.timeLimit(.minutes(1))) struct MasterLinkRefusalTests {
+    @Test("an owner that is refused asks again with growing pauses, over one connection, and says why once")
+    func growingPauses() async throws {
+        let loop = try EventLoop.started(name: "owner")
+        let (joins, join) = AsyncStream.makeStream(of: (at: BootInstant, peer: String).self)
+        let lines = LineRecorder()
+        let stage = try await loop.perform {
+            let master = RPCServer(loop: loop)
+            master.handle(MethodPath.masterDirectory) { _ in }
+            master.handle(MethodPath.masterLink) { stream in
+                join.yield((loop.now, stream.peer))
+                let refusal = LinkRefusal(.notYet, "copies may still be read; try again in \(loop.now)")
+                stream.send(MasterFrame(term: 1, session: 0, control: .refused(refusal)).encoded())
+                stream.finish(.ok)
+            }
+            let logger = Logger(label: "test") { _ in lines }
+            let driver = ReplicaDriver(
+                loop: loop, pool: try Pool(PoolStorage.anonymous(capacityBytes: 1 << 20), epoch: 1),
+                configuration: ReplicaConfiguration(cluster: "c", instance: InstanceKey("owner"), life: 1), logger: logger)
+            let link = MasterLink(
+                loop: loop, cluster: "c", member: MemberDescription(role: .owner, instanceKey: InstanceKey("owner")), tls: nil,
+                driver: driver, logger: logger)
+            driver.send = { [weak link] in link?.send($0) }
+            driver.refused = { [weak link] in link?.refused($0) }
+            link.leaderChanged(to: try master.listen(.tcp(host: "127.0.0.1", port: 0)))
+            return OnLoop((link: link, master: master))
+        }
+        var seen: [(at: BootInstant, peer: String)] = []
+        for await join in joins {
+            seen.append(join)
+            if seen.count == 6 { break }
+        }
+        // 40, 80, 160, 320, 640 ms, a fifth less at most.
+        #expect(seen[5].at.since(seen[0].at) > .milliseconds(980))
+        #expect(Set(seen.map(\.peer)).count == 1)
+        #expect(lines.count(of: "not taken yet") == 1)
+        try await loop.perform {
+            stage.value.link.close()
+            stage.value.master.close()
+        }
+        loop.stop()
+    }
+}
+
+/// Keeps what is logged.
+private final class LineRecorder: LogHandler, @unchecked Sendable {
+    // SAFETY: written and read on the test's loop and after it, behind the lock.
+    private let lines = Mutex<[String]>([])
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.debug
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set {}
+    }
+
+    func log(event: LogEvent) { lines.withLock { $0.append("\(event.message)") } }
+    func count(of words: String) -> Int { lines.withLock { $0.count { $0.contains(words) } } }
 }
 
 /// A link, and a master that says how another owner came back as another process.

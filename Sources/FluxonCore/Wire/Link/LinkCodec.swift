@@ -8,6 +8,14 @@ extension ProtobufWriter {
         }
     }
 
+    mutating func mark(_ mark: HistoryMark, field: Int) {
+        message(field: field) { writer in
+            writer.unsigned(mark.term, field: 1)
+            writer.unsigned(mark.writes, field: 2)
+            writer.unsigned(mark.owners, field: 3)
+        }
+    }
+
     mutating func reference(_ reference: OperationReference, field: Int) {
         message(field: field) { writer in
             writer.unsigned(reference.owner.number, field: 1)
@@ -35,6 +43,20 @@ extension ProtobufWriter {
 }
 
 extension ProtobufReader {
+    mutating func mark() throws(ProtobufError) -> HistoryMark {
+        var nested = try message()
+        var mark = HistoryMark(term: 0, writes: 0, owners: 0)
+        while let field = try nested.next() {
+            switch field {
+            case 1: mark.term = try nested.unsigned()
+            case 2: mark.writes = try nested.unsigned()
+            case 3: mark.owners = try nested.unsigned()
+            default: try nested.skip()
+            }
+        }
+        return mark
+    }
+
     mutating func version() throws(ProtobufError) -> Version {
         var nested = try message()
         var term: UInt64 = 0

@@ -10,6 +10,9 @@ package struct LinkFrame<Message: Hashable & Sendable, Control: Hashable & Senda
     package var acknowledged: UInt64 = 0
     package var messages: [Message] = []
     package var control: Control?
+    /// Master → owner: how far its history is known to be in etcd, behind everything that this frame shows. Only when it has changed, and
+    /// only to owners that the roster has as `in` by it.
+    package var mark: HistoryMark?
 
     package init(term: UInt64, session: UInt64, control: Control? = nil) {
         self.term = term
@@ -48,6 +51,10 @@ package struct LinkHello: Hashable, Sendable {
     package var term: UInt64 = 0
     /// Last number processed in that session.
     package var received: UInt64 = 0
+    /// The number that the last welcome gave; 0 before, and from owners that do not know of histories.
+    package var owner = OwnerID(0)
+    /// The last mark that a master told it.
+    package var mark: HistoryMark?
     /// It reads through another owner where an answer says so.
     package var readsThroughRelays = false
     /// It lends itself to others as such an owner.
@@ -97,6 +104,9 @@ package struct LinkRefusal: Hashable, Sendable {
         case notYet = 4
         /// The frame makes no sense.
         case protocolViolation = 5
+        /// etcd does not know the terms that the owner has seen: it was wiped, replaced, or restored from an older state. Only to owners
+        /// whose hello names their number.
+        case unknownHistory = 6
     }
 
     package let reason: Reason

@@ -20,6 +20,7 @@ extension LinkFrame where Message == MasterMessage, Control == MasterControl {
             }
         case nil: break
         }
+        if let mark { writer.mark(mark, field: 9) }
         for message in messages { writer.message(field: 8) { $0.masterMessage(message) } }
         return writer.bytes
     }
@@ -39,6 +40,7 @@ extension LinkFrame where Message == MasterMessage, Control == MasterControl {
             case 8:
                 guard messages.count < Limits.linkFrameMessages else { throw .tooMany(field: 8, limit: Limits.linkFrameMessages) }
                 messages.append(try reader.masterMessage())
+            case 9: mark = try reader.mark()
             default: try reader.skip()
             }
         }

@@ -46,6 +46,8 @@ extension ProtobufWriter {
             writer.unsigned(hello.session, field: 6)
             writer.unsigned(hello.term, field: 7)
             writer.unsigned(hello.received, field: 8)
+            writer.unsigned(hello.owner.number, field: 9)
+            if let mark = hello.mark { writer.mark(mark, field: 10) }
             writer.boolean(hello.readsThroughRelays, field: 20)
             writer.boolean(hello.isRelay, field: 21)
             writer.string(hello.subCluster, field: 22)
@@ -113,6 +115,8 @@ extension ProtobufReader {
             case 6: hello.session = try nested.unsigned()
             case 7: hello.term = try nested.unsigned()
             case 8: hello.received = try nested.unsigned()
+            case 9: hello.owner = OwnerID(try nested.unsigned32())
+            case 10: hello.mark = try nested.mark()
             case 20: hello.readsThroughRelays = try nested.boolean()
             case 21: hello.isRelay = try nested.boolean()
             case 22: hello.subCluster = try nested.string(limit: Limits.nameBytes)

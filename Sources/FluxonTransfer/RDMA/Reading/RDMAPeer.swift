@@ -16,7 +16,7 @@ final class RDMAPeer {
     private var waiting: Deque<RDMARead> = []
     private var isAway = false
     private var isWanted = false
-    private var pause: Duration
+    private var backoff: Backoff
     private var attempt: LoopTimer?
     private var patience: LoopTimer?
     private var isClosed = false
@@ -24,7 +24,7 @@ final class RDMAPeer {
     init(address: String, transport: RDMATransport) {
         self.address = address
         self.transport = transport
-        pause = transport.limits.shortestReconnect
+        backoff = Backoff(first: transport.limits.shortestReconnect, longest: transport.limits.longestReconnect)
     }
 
     /// Whether a read would be carried, or wait for a first connection.
@@ -64,7 +64,7 @@ final class RDMAPeer {
     /// The device has its link again: no need to wait for the next attempt.
     func linkCameUp() {
         guard isAway, connection == nil else { return }
-        pause = transport.limits.shortestReconnect
+        backoff.succeeded()
         isWanted = true
         attempt?.cancel()
         connect()
@@ -74,7 +74,7 @@ final class RDMAPeer {
 
     func isReady(_ connection: RDMAConnection) {
         isAway = false
-        pause = transport.limits.shortestReconnect
+        backoff.succeeded()
         transport.onConnection(address, nil)
         hasRoom(connection)
     }
@@ -97,7 +97,7 @@ final class RDMAPeer {
         failWaiting(reason)
         if isClosed { return transport.forget(self) }
         guard connection.endedWhileIdle else {
-            if pause == transport.limits.shortestReconnect { transport.onConnection(address, reason) }
+            if backoff.failures == 0 { transport.onConnection(address, reason) }
             return tryLater()
         }
         // Closed for want of use, or by a source that was: the next read makes a new one.
@@ -115,8 +115,7 @@ final class RDMAPeer {
 
     private func tryLater() {
         isWanted = false
-        attempt = transport.loop.schedule(after: pause) { [weak self] in self?.tryAgain() }
-        pause = min(pause * 2, transport.limits.longestReconnect)
+        attempt = transport.loop.schedule(after: backoff.next()) { [weak self] in self?.tryAgain() }
     }
 
     private func tryAgain() {

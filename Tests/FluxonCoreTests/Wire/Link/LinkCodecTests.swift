@@ -14,6 +14,8 @@ import Testing
         hello.session = 5
         hello.term = 7
         hello.received = 300
+        hello.owner = OwnerID(9)
+        hello.mark = HistoryMark(term: 6, writes: 3, owners: 2)
         hello.readsThroughRelays = true
         hello.isRelay = true
         hello.subCluster = "rack-7"
@@ -54,6 +56,7 @@ import Testing
         let alone = FoundCopy(version: version, byteCount: 0, holders: [], isRegistered: false)
         var frame = MasterFrame(term: 7, session: 5, control: .grant(grant))
         frame.first = 1
+        frame.mark = HistoryMark(term: 7, writes: 1 << 33, owners: 4_000)
         frame.messages = [
             .done(operation: 1, .committed(version), publishes: true), .done(operation: 2, .conditionFailed(version), publishes: false),
             .done(operation: 3, .conditionFailed(nil), publishes: false), .done(operation: 4, .unknown, publishes: false),
@@ -68,7 +71,8 @@ import Testing
         ]
         return [
             MasterFrame(term: 7, session: 5, control: .welcome(welcome)),
-            MasterFrame(term: 7, session: 0, control: .refused(LinkRefusal(.superseded, "another"))), frame,
+            MasterFrame(term: 7, session: 0, control: .refused(LinkRefusal(.superseded, "another"))),
+            MasterFrame(term: 7, session: 0, control: .refused(LinkRefusal(.unknownHistory, "etcd was wiped"))), frame,
         ]
     }
 
