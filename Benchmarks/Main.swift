@@ -32,6 +32,7 @@ import Glibc
         case "-h", "--help": print(usage)
         case "--list": for name in Selection.names { print(name) }
         case "serve-rpc": try await serveRPC(at: arguments.dropFirst().first)
+        case "floods": try await measureFloods(Array(arguments.dropFirst()))
         case "client": try await ClientProcess.run(Array(arguments.dropFirst()))
         case "growth": for one in try growths(arguments.dropFirst().first) { try await one.run() }
         case "failover": try await Failover.run(keys: arguments.dropFirst().first.flatMap { Int($0) } ?? 1_000_000)
@@ -47,6 +48,7 @@ import Glibc
         usage: fluxon-benchmarks [NAME…] [BYTES…]
                fluxon-benchmarks --list               the names
                fluxon-benchmarks serve-rpc [ADDRESS]  an echo of gRPC messages until stopped, for h2load and the like
+               fluxon-benchmarks floods ADDRESS PATH  a lone caller of that server, quiet and beside each kind of flood
                fluxon-benchmarks footprint [KEYS]     what an idle cluster costs, and a key at the master
                fluxon-benchmarks growth [WHAT]        how costs grow: with keys, processes, in-flight, sizes; default: all four
                fluxon-benchmarks failover [KEYS]      the master is killed and started again: until gets and puts work
@@ -74,6 +76,15 @@ import Glibc
         let server = try await EchoServer(on: try address.map(SocketAddress.init(parsing:)) ?? .tcp(host: "127.0.0.1", port: 0))
         line("\(server.address)\(EchoServer.path)")
         while !Task.isCancelled { try await Task.sleep(for: .seconds(3600)) }
+    }
+
+    private static func measureFloods(_ words: [String]) async throws {
+        guard words.count == 2 else { throw BenchmarkFailure("floods ADDRESS PATH") }
+        let server = try SocketAddress(parsing: words[0])
+        let timing = CaseTiming(duration: .seconds(2), warmUp: 200)
+        for flood in [nil] + Flood.allCases.map(Optional.some) {
+            report(try await FloodCase.measure(flood, server: server, path: words[1], timing: timing))
+        }
     }
 
     static func report(_ measurement: FluxonMeasure.Measurement) { line(measurement.json) }

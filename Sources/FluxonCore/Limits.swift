@@ -82,6 +82,30 @@ package enum Limits {
     package static let rpcConnectionWindowBytes = 16 << 20
     /// Largest HTTP/2 frame that we take, in bytes.
     package static let rpcFrameBytes = 256 << 10
+    /// Calls that begin on one RPC connection in one turn of the loop; the next wait for the next turn, so that others have theirs.
+    package static let rpcTurnCalls = 128
+    /// Frames of one RPC connection in one turn, and bytes of header fields that are looked at, as HTTP/2 counts them.
+    package static let rpcTurnFrames = 1024
+    package static let rpcTurnHeaderBytes = 128 << 10
+    /// Header fields beyond `rpcHeaderListBytes` refuse their call; a list of this length ends its connection, since each field costs time.
+    package static let rpcHeaderWalkBytes = 256 << 10
+    /// Frames that ask for work and bring none (PING, PRIORITY, unknown kinds, WINDOW_UPDATE, empty DATA): how many a peer may have sent
+    /// beyond what its calls and our answers give reason for, and how many more in each second.
+    package static let rpcOddities = 2000
+    package static let rpcOdditiesPerSecond = 100
+    /// Calls that a peer may have reset beyond those that ended in order, and how many more in each second.
+    package static let rpcResets = 8192
+    package static let rpcResetsPerSecond = 1000
+    /// Frames without DATA that wait for a peer who does not read: answers to its own frames, refusals, status lines.
+    package static let rpcQueuedFrames = 1 << 14
+    /// Bytes that all RPCs of one connection together may have queued and unsent; at least one message always fits.
+    package static let rpcConnectionQueuedBytes = 256 << 20
+    /// Bytes of messages that have begun to come on one connection and are not whole, or wait for their call's half-close.
+    package static let rpcUnfinishedBytes = 128 << 20
+    /// RPC connections of one server; a new one takes the place of the one that was silent longest.
+    package static let rpcConnections = 16_384
+    /// Connections that a listener takes in one turn.
+    package static let rpcTurnConnections = 16
     /// Most operations of one process that its owner works on at a time.
     package static let localOperations = 1 << 16
     /// Most outcomes that an owner keeps for one process until they are acknowledged.

@@ -2,6 +2,7 @@ private import FluxonCore
 internal import FluxonEtcd
 internal import FluxonRPC
 package import FluxonSystem
+package import Logging
 
 /// The subset of etcd's API that Fluxon uses, served from a SQLite file: KV, Watch, Lease and Status, for one machine, without users.
 ///
@@ -11,6 +12,7 @@ package actor EmbeddedEtcd {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
 
     private let service: MetadataService
+    private let logger: Logger?
     private let onFailure: @Sendable (any Error) -> Void
     private var isFailed = false
     /// Nil once stopped: its handlers hold this actor.
@@ -29,15 +31,16 @@ package actor EmbeddedEtcd {
     /// - Parameters:
     ///   - path: The SQLite file; made if it is missing, its folder must exist.
     ///   - address: Port 0 lets the system choose.
+    ///   - logger: Hears of clients that were cut off.
     ///   - onFailure: Called once, on the server's loop, when the file failed: nothing but refusals comes then, until a new start.
     /// - Returns: The server, and the address with the port that it is bound to.
     /// - Throws: `MetadataStoreError`, or what the loop or the socket throws.
     package static func start(
-        path: String, listen address: SocketAddress, onFailure: @escaping @Sendable (any Error) -> Void = { _ in }
+        path: String, listen address: SocketAddress, logger: Logger? = nil, onFailure: @escaping @Sendable (any Error) -> Void = { _ in }
     ) async throws -> (server: EmbeddedEtcd, address: SocketAddress) {
         let loop = try EventLoop.started(name: "fluxon-etcd")
         do {
-            let embedded = try await EmbeddedEtcd(path: path, loop: loop, onFailure: onFailure)
+            let embedded = try await EmbeddedEtcd(path: path, loop: loop, logger: logger, onFailure: onFailure)
             return (embedded, try await embedded.listen(address))
         } catch {
             loop.stop()
@@ -45,8 +48,9 @@ package actor EmbeddedEtcd {
         }
     }
 
-    private init(path: String, loop: EventLoop, onFailure: @escaping @Sendable (any Error) -> Void) async throws {
+    private init(path: String, loop: EventLoop, logger: Logger?, onFailure: @escaping @Sendable (any Error) -> Void) async throws {
         self.loop = loop
+        self.logger = logger
         self.onFailure = onFailure
         service = try MetadataService(store: try MetadataStore(path: path), clock: { loop.now })
     }
@@ -67,30 +71,38 @@ package actor EmbeddedEtcd {
     }
 
     private func listen(_ address: SocketAddress) throws -> SocketAddress {
-        let server = RPCServer(loop: loop)
+        let limits = RPCLimits.with { $0.receivedMessageBytes = MetadataService.mostRequestBytes + MetadataService.overheadBytes }
+        let server = RPCServer(loop: loop, limits: limits, logger: logger)
+        _ = RPCHealth(on: server)
         self.server = server
         methods = service.methods
         for (path, method) in methods { serveUnary(path, method) }
         server.handle(EtcdMethod.leaseKeepAlive) { self.serveKeepAlive($0) }
         server.handle(EtcdMethod.watch) { self.serveWatch($0) }
         armLeaseTimer()
-        return try server.listen(address)
+        let bound = try server.listen(address)
+        service.clientURL = "http://\(Self.reachable(bound))"
+        return bound
     }
 
     private func serveUnary(_ path: String, _ method: @escaping ([UInt8], @escaping MetadataService.Answer) -> Void) {
-        server?.handle(path) { stream in
-            stream.onMessage = { message in
-                method(message) { result in
-                    switch result {
-                    case .success(let answer):
-                        stream.send(answer)
-                        stream.finish(.ok)
-                    case .failure(let error): stream.finish(Self.status(error))
-                    }
+        server?.unaryLater(path) { message, stream in
+            method(message) { result in
+                switch result {
+                case .success(let answer):
+                    stream.send(answer)
+                    stream.finish(.ok)
+                case .failure(let error): stream.finish(Self.status(error))
                 }
-                self.scheduleFlush()
             }
+            self.scheduleFlush()
         }
+    }
+
+    /// An address of one machine for its clients: of all that it has, the one that each of them has.
+    private static func reachable(_ bound: SocketAddress) -> SocketAddress {
+        guard case .tcp(let host, let port) = bound, host == "0.0.0.0" || host == "::" else { return bound }
+        return .tcp(host: "127.0.0.1", port: port)
     }
 
     private func serveKeepAlive(_ stream: RPCStream) {
@@ -114,7 +126,8 @@ package actor EmbeddedEtcd {
         }
         stream.onMessage = { message in attempt { try session.receive(message, committed: self.service.committed) } }
         stream.onWritable = { attempt { try session.pump(committed: self.service.committed, latest: nil) } }
-        stream.onHalfClose = { stream.finish(.ok) }
+        // Who asks for nothing more still wants to hear.
+        stream.onHalfClose = {}
         stream.onEnd = { [unowned stream] _ in
             self.openStreams[ObjectIdentifier(stream)] = nil
             self.service.closeWatch(session)
@@ -153,7 +166,8 @@ package actor EmbeddedEtcd {
         switch error {
         case let fault as EtcdFault: RPCStatus(RPCCode(rawValue: UInt8(clamping: fault.statusCode)) ?? .unknown, fault.rawValue)
         case let failure as MetadataStoreError: RPCStatus(.internalError, "\(failure)")
-        default: RPCStatus(.invalidArgument, "the message is no request of etcd: \(error)")
+        // As of etcd's gRPC.
+        default: RPCStatus(.internalError, "the message is no request of etcd: \(error)")
         }
     }
 }

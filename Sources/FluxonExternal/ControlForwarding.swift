@@ -16,7 +16,7 @@ final class ControlForwarding {
             MethodPath.controlMembers, MethodPath.controlStatus, MethodPath.controlKeys, MethodPath.controlNetwork,
             MethodPath.controlNetworkChange, MethodPath.controlRecover,
         ] {
-            server.handle(path) { [weak self] stream in self?.forward(stream) }
+            server.unaryLater(path) { [weak self] bytes, stream in self?.forward(stream, bytes) }
         }
     }
 
@@ -25,15 +25,15 @@ final class ControlForwarding {
         client = nil
     }
 
-    private func forward(_ stream: RPCStream) {
+    private func forward(_ stream: RPCStream, _ bytes: [UInt8]) {
         let client: RPCClient
         do { client = try owner() } catch { return stream.finish(RPCStatus(.unavailable, "\(error)")) }
         let call = client.open(stream.path, deadline: .seconds(5))
         call.onMessage = { stream.send($0) }
         call.onEnd = { stream.finish($0) }
-        stream.onMessage = { call.send($0) }
-        stream.onHalfClose = { call.halfClose() }
         stream.onEnd = { [weak call] _ in call?.cancel() }
+        call.send(bytes)
+        call.halfClose()
     }
 
     private func owner() throws -> RPCClient {

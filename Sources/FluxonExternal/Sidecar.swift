@@ -28,7 +28,7 @@ package final class Sidecar {
         self.loop = loop
         self.configuration = configuration
         self.logger = logger
-        server = RPCServer(loop: loop)
+        server = RPCServer(loop: loop, logger: logger)
         health = RPCHealth(on: server)
     }
 

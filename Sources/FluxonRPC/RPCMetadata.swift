@@ -27,11 +27,12 @@ package struct RPCMetadata: Sendable, Hashable {
 
     package func all(_ name: String) -> [[UInt8]] { entries.filter { $0.name == name }.map(\.value) }
 
-    /// Adds a text value. False, and nothing added, for a name or value that HTTP/2 does not carry or that gRPC keeps for itself.
+    /// Adds a text value, without the blanks around it, which HTTP/2 does not carry. False, and nothing added, for a name or value that
+    /// it does not carry at all or that gRPC keeps for itself.
     @discardableResult
     package mutating func add(_ name: String, _ value: String) -> Bool {
         guard !name.hasSuffix("-bin") else { return add(name, bytes: Array(value.utf8)) }
-        let bytes = Array(value.utf8)
+        let bytes = value.utf8.withContiguousStorageIfAvailable { Array($0.withoutBlanks) } ?? Array(value.utf8)
         guard Self.isAllowed(name), bytes.allSatisfy({ $0 >= 0x20 && $0 <= 0x7e }) else { return false }
         entries.append(Entry(name: name, value: bytes))
         return true

@@ -1,6 +1,7 @@
 import FluxonRPC
 import FluxonSystem
 import Glibc
+import Testing
 
 /// A peer that says and reads what a test wants, byte by byte, on a thread of its own.
 final class RawPeer: Sendable {
@@ -16,9 +17,61 @@ final class RawPeer: Sendable {
         }
     }
 
+    /// A connection to a port of this machine.
+    init(to port: UInt16) async throws {
+        let address = try #require(try ResolvedAddress.resolve(.tcp(host: "127.0.0.1", port: port)).first)
+        descriptor = Descriptor(owning: try Socket.connect(to: address).descriptor)
+    }
+
+    /// The other side's frames as they come, until it closes or is silent for so long.
+    func frames(within silence: Duration) -> AsyncThrowingStream<Frame, any Error> {
+        let (frames, sink) = AsyncThrowingStream.makeStream(of: Frame.self)
+        let milliseconds = CInt(silence.components.seconds * 1000)
+        do {
+            try KernelThread.start(name: "test-raw", detached: true) { [self] in
+                var bytes: [UInt8] = []
+                var chunk = [UInt8](repeating: 0, count: 65536)
+                while true {
+                    var poller = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+                    guard poll(&poller, 1, milliseconds) > 0 else { break }
+                    guard case .moved(let count) = chunk.withUnsafeMutableBytes({ Socket.receive(descriptor.number, into: $0) }) else { break }
+                    bytes.append(contentsOf: chunk.prefix(count))
+                    let whole = Self.frames(bytes)
+                    for frame in whole { sink.yield(frame) }
+                    bytes.removeFirst(whole.reduce(0) { $0 + 9 + $1.payload.count })
+                }
+                sink.finish()
+            }
+        } catch {
+            sink.finish(throwing: error)
+        }
+        return frames
+    }
+
     init(owning descriptor: consuming Descriptor) { self.descriptor = descriptor }
 
     func send(_ bytes: [UInt8]) { _ = bytes.withUnsafeBytes { Socket.send(descriptor.number, $0) } }
+
+    /// All of the bytes, as fast as the other side takes them, or until it closes; on a thread of its own.
+    func sendAll(_ bytes: [UInt8]) async {
+        let number = descriptor.number
+        await withCheckedContinuation { continuation in
+            let isStarted = try? KernelThread.start(name: "test-send", detached: true) {
+                var rest = bytes[...]
+                while !rest.isEmpty {
+                    var poller = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
+                    poll(&poller, 1, -1)
+                    switch rest.withUnsafeBytes({ Socket.send(number, $0) }) {
+                    case .moved(let count): rest = rest.dropFirst(count)
+                    case .wouldBlock: continue
+                    case .ended, .failed: rest = []
+                    }
+                }
+                continuation.resume()
+            }
+            if isStarted == nil { continuation.resume() }
+        }
+    }
 
     func shutdownWrite() { Socket.shutdownWrite(descriptor.number) }
 
@@ -47,33 +100,63 @@ final class RawPeer: Sendable {
     static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + frame(4, 0, 0)
 
     static func frame(_ kind: UInt8, _ flags: UInt8, _ stream: UInt8, _ payload: [UInt8] = []) -> [UInt8] {
-        [0, UInt8(payload.count >> 8), UInt8(payload.count & 255), kind, flags, 0, 0, 0, stream] + payload
+        frame(kind, flags, longStream: Int(stream), payload)
+    }
+
+    static func frame(_ kind: UInt8, _ flags: UInt8, longStream: Int, _ payload: [UInt8] = []) -> [UInt8] {
+        let length = [UInt8(payload.count >> 16), UInt8(payload.count >> 8 & 255), UInt8(payload.count & 255)]
+        let id = withUnsafeBytes(of: UInt32(longStream).bigEndian) { Array($0) }
+        return length + [kind, flags] + id + payload
     }
 
     /// The HEADERS of a call.
-    static func request(_ path: String, stream: UInt8 = 1) -> [UInt8] {
+    static func request(_ path: String, stream: UInt8 = 1) -> [UInt8] { request(path, longStream: Int(stream)) }
+
+    static func request(_ path: String, longStream: Int, _ more: [(String, String)] = [], flags: UInt8 = 4) -> [UInt8] {
+        frame(1, flags, longStream: longStream, fields(path, more))
+    }
+
+    static func fields(_ path: String, _ more: [(String, String)] = [], contentType: String = "application/grpc") -> [UInt8] {
         let fields = [
-            (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "a"), ("content-type", "application/grpc"),
+            (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "a"), ("content-type", contentType),
+            ("te", "trailers"),
         ]
         var block: [UInt8] = []
-        for (name, value) in fields {
+        for (name, value) in fields + more {
             // A literal without indexing and without Huffman code.
             block += [0, UInt8(name.utf8.count)] + Array(name.utf8)
             block += [UInt8(value.utf8.count)] + Array(value.utf8)
         }
-        return frame(1, 4, stream, block)
+        return block
+    }
+
+    /// The error code of the last GOAWAY in `bytes`.
+    static func goAwayCode(_ bytes: [UInt8]) -> Int? {
+        frames(bytes).last { $0.kind == 7 && $0.payload.count >= 8 }.map { Int($0.payload[6]) << 8 | Int($0.payload[7]) }
+    }
+
+    struct Frame: Sendable {
+        let kind: UInt8
+        let flags: UInt8
+        let stream: Int
+        let payload: [UInt8]
+    }
+
+    /// The whole frames in `bytes`.
+    static func frames(_ bytes: [UInt8]) -> [Frame] {
+        var frames: [Frame] = []
+        var rest = bytes[...]
+        while rest.count >= 9 {
+            let head = Array(rest.prefix(9))
+            let length = Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2])
+            guard rest.count >= 9 + length else { break }
+            let stream = head[5...].reduce(0) { $0 << 8 | Int($1) }
+            frames.append(Frame(kind: head[3], flags: head[4], stream: stream, payload: Array(rest.dropFirst(9).prefix(length))))
+            rest = rest.dropFirst(9 + length)
+        }
+        return frames
     }
 
     /// The kinds of the whole frames in `bytes`.
-    static func kinds(_ bytes: [UInt8]) -> [UInt8] {
-        var kinds: [UInt8] = []
-        var rest = bytes[...]
-        while rest.count >= 9 {
-            let start = rest.startIndex
-            let length = Int(rest[start]) << 16 | Int(rest[start + 1]) << 8 | Int(rest[start + 2])
-            kinds.append(rest[start + 3])
-            rest = rest.dropFirst(9 + length)
-        }
-        return kinds
-    }
+    static func kinds(_ bytes: [UInt8]) -> [UInt8] { frames(bytes).map(\.kind) }
 }

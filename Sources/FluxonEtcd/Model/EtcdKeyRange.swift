@@ -35,6 +35,9 @@ package struct EtcdKeyRange: Hashable, Sendable {
     package var isSingleKey: Bool { end.isEmpty }
     package var isOpenEnded: Bool { end == [0] }
 
+    /// Whether no key can be in it.
+    package var isEmpty: Bool { !isSingleKey && !isOpenEnded && !start.lexicographicallyPrecedes(end) }
+
     package func contains(_ key: some Collection<UInt8>) -> Bool {
         if isSingleKey { return start.elementsEqual(key) }
         guard !key.lexicographicallyPrecedes(start) else { return false }

@@ -11,8 +11,11 @@ package final class MetadataService {
 
     /// The version that `Status` tells: the API of etcd that this is a subset of.
     static let version = "3.4.0"
-    /// Largest request in bytes: etcd's limit.
+    /// The one term of a cluster of one.
+    static let term: UInt64 = 1
+    /// Largest request in bytes: etcd's limit. Messages that are longer by more than `overheadBytes` are not even read, as by etcd.
     static let mostRequestBytes = 3 << 19
+    static let overheadBytes = 512 << 10
     /// Compaction by itself: when more revisions than this lie behind, all but the newest half go.
     static let mostRevisions: Int64 = 20_000
 
@@ -23,6 +26,9 @@ package final class MetadataService {
     private var waiting: [() -> Void] = []
     private var sessions: [ObjectIdentifier: WatchSession] = [:]
     private let clock: () -> BootInstant
+
+    /// Where this server is reached, for those who ask for the cluster's members.
+    package var clientURL = ""
 
     /// - Parameter clock: For the leases; each one gets its full time from now on.
     package init(store: MetadataStore, clock: @escaping () -> BootInstant) throws {
@@ -48,6 +54,9 @@ package final class MetadataService {
             EtcdMethod.leaseTimeToLive: method { service, request in try service.timeToLive(request) },
             EtcdMethod.leaseLeases: method { service, request in service.listLeases(request) },
             EtcdMethod.status: method { service, request in service.status(request) },
+            EtcdMethod.memberList: { [unowned self] _, answer in answer(.success(memberList())) },
+            // Nothing raises an alarm here, so there is none to tell or to end.
+            EtcdMethod.alarm: { _, answer in answer(.success([])) },
             EtcdMethod.authenticate: method { service, request in try service.authenticate(request) },
         ]
     }
@@ -202,7 +211,7 @@ package final class MetadataService {
         response.header = store.header()
         response.version = Self.version
         response.leader = store.memberID
-        response.raftTerm = 1
+        response.raftTerm = Self.term
         response.raftIndex = UInt64(clamping: store.revision)
         response.raftAppliedIndex = UInt64(clamping: store.revision)
         (response.dbSize, response.dbSizeInUse) = store.byteCounts()

@@ -180,7 +180,10 @@ extension MetadataStore {
             case .requestRange(let range): answer.responseRange = try Self.range(range, writer.reader)
             case .requestPut(let put): answer.responsePut = try Self.put(put, &writer)
             case .requestDeleteRange(let delete): answer.responseDeleteRange = try deleteRange(delete, &writer)
-            case .requestTxn(let nested): answer.responseTxn = try run(nested, branches, &position, &writer)
+            case .requestTxn(let nested):
+                answer.responseTxn = try run(nested, branches, &position, &writer)
+                // As etcd: that of a transaction within one says nothing.
+                answer.responseTxn.header = WireResponseHeader()
             case nil: break
             }
             response.responses.append(answer)

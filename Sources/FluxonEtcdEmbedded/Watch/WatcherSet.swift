@@ -45,27 +45,34 @@ package struct WatcherSet: Sendable {
         var response = WireWatchResponse()
         response.header = header
         response.created = true
+        // An empty key is the smallest one, as in etcd.
+        let keys = EtcdKeyRange(start: request.key.isEmpty ? [0] : Array(request.key), end: Array(request.rangeEnd))
         var id = request.watchID
         if id == 0 {
             while watchers[nextID] != nil { nextID += 1 }
             id = nextID
             nextID += 1
         }
-        guard id >= 0, watchers[id] == nil, watchers.count < Self.most else {
+        if let refusal = refusal(of: keys, id: id) {
             response.watchID = Self.noWatcher
             response.canceled = true
-            response.cancelReason =
-                watchers.count < Self.most ? "mvcc: duplicate watch ID provided on the WatchStream" : "etcdserver: too many watchers"
+            response.cancelReason = refusal
             return response
         }
-        // An empty key is the smallest one, as in etcd.
-        let start = request.key.isEmpty ? [0] : Array(request.key)
         watchers[id] = Watcher(
-            keys: EtcdKeyRange(start: start, end: Array(request.rangeEnd)), wantsPuts: !request.filters.contains(.noput),
+            keys: keys, wantsPuts: !request.filters.contains(.noput),
             wantsDeletes: !request.filters.contains(.nodelete), wantsPrevious: request.prevKv, wantsFragments: request.fragment,
-            next: request.startRevision > 0 ? request.startRevision : header.revision + 1)
+            next: request.startRevision == 0 ? header.revision + 1 : request.startRevision)
         response.watchID = id
         return response
+    }
+
+    /// In etcd's words.
+    private func refusal(of keys: EtcdKeyRange, id: Int64) -> String? {
+        if keys.isEmpty { return "mvcc: watcher range is empty" }
+        if watchers.count >= Self.most { return "etcdserver: too many watchers" }
+        let isTaken = id == Self.noWatcher || watchers[id] != nil
+        return isTaken ? "mvcc: duplicate watch ID provided on the WatchStream" : nil
     }
 
     /// - Returns: Nil when there is no such watcher.
@@ -78,11 +85,13 @@ package struct WatcherSet: Sendable {
         return response
     }
 
-    /// Ends the watchers that need what is forgotten.
+    /// Ends the watchers that need what is forgotten, or was never there: a negative revision.
+    ///
+    /// - Parameter compacted: 0 before the first compaction, which etcd's answers call -1.
     package mutating func cancelBefore(_ compacted: Int64, header: WireResponseHeader) -> [WireWatchResponse] {
         watchers.filter { $0.value.next < compacted }.keys.sorted().compactMap { id in
             var response = cancel(id, header: header)
-            response?.compactRevision = compacted
+            response?.compactRevision = compacted == 0 ? -1 : compacted
             response?.cancelReason = EtcdFault.compacted.rawValue
             return response
         }

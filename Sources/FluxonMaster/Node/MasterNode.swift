@@ -36,7 +36,8 @@ package final class MasterNode: Service {
         let embedded = try await serveMetadata { failure.yield($0) }
         let etcd = EtcdClient(
             loop: loop, options: try EtcdClientOptions(endpoints: configuration.etcdEndpoints, access: configuration.etcd))
-        let server = RPCServer(loop: loop)
+        let server = RPCServer(loop: loop, logger: logger)
+        _ = RPCHealth(on: server)
         let bound = OnLoop(server)
         let listen = configuration.listen
         let tls = try RoleTLS(configuration.tls) { [logger] event in
@@ -96,7 +97,7 @@ package final class MasterNode: Service {
     private func serveMetadata(onFailure: @escaping @Sendable (any Error) -> Void) async throws -> EmbeddedEtcd? {
         guard let metadata = configuration.embeddedMetadata else { return nil }
         let (server, address) = try await EmbeddedEtcd.start(
-            path: metadata.path, listen: .tcp(host: metadata.listen.host, port: metadata.listen.port), onFailure: onFailure)
+            path: metadata.path, listen: .tcp(host: metadata.listen.host, port: metadata.listen.port), logger: logger, onFailure: onFailure)
         logger.info("embedded metadata", metadata: ["fluxon.address": "\(address)", "fluxon.file": "\(metadata.path)"])
         return server
     }

@@ -124,6 +124,9 @@ package actor RoutingActor {
             let carried = OnLoop(stream)
             self?.assumeIsolated { $0.joined(carried.value, connection, bytes) }
         }
+        stream.onHalfClose = { [weak stream] in
+            stream?.finish(RPCStatus(.invalidArgument, "a member's stream begins with who joins, and nobody did"))
+        }
     }
 
     static let notLeading = RPCStatus(.unavailable, "this master does not lead its cluster now; find the leader in etcd and try again")
@@ -140,6 +143,8 @@ package actor RoutingActor {
             isDirectoryChanged = true
             stream.onEnd = { [weak self] _ in self?.assumeIsolated { $0.left(connection) } }
             stream.onMessage = { [weak self] bytes in self?.assumeIsolated { $0.received(bytes, on: connection) } }
+            // An owner that says nothing more is no owner; a member beside it is there for as long as its stream is.
+            stream.onHalfClose = request.member.role == .owner ? { [weak stream] in stream?.finish(.ok) } : nil
             if request.member.role != .owner { stream.send(JoinAnswer(term: table.term).encoded()) }
             logger.log(
                 level: level, "member joined",

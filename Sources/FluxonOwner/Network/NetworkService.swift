@@ -35,18 +35,12 @@ final class NetworkService {
 
     /// On the owner's address and on its socket.
     func registerQuestions(on server: RPCServer) {
-        server.handle(MethodPath.controlNetwork) { [weak self] stream in
-            stream.onMessage = { [weak self, weak stream] bytes in
-                guard let self, let stream else { return }
-                stream.onMessage = nil
-                answer(stream, bytes)
-            }
-        }
+        server.unaryLater(MethodPath.controlNetwork) { [weak self] bytes, stream in self?.answer(stream, bytes) }
     }
 
     /// On the owner's socket alone: whoever the socket's mode lets in may switch.
     func registerChanges(on server: RPCServer) {
-        server.handle(MethodPath.controlNetworkChange) { [weak self] stream in
+        server.unaryLater(MethodPath.controlNetworkChange) { [weak self] bytes, stream in
             guard let client = self?.link.client else {
                 return stream.finish(
                     RPCStatus(.unavailable, "nothing is switched: this owner knows no master, which records it; start fluxon-master"))
@@ -54,9 +48,9 @@ final class NetworkService {
             let call = client.open(MethodPath.controlNetworkChange, deadline: Limits.networkChangeTimeout)
             call.onMessage = { [weak stream] in stream?.send($0) }
             call.onEnd = { [weak stream] in stream?.finish($0) }
-            stream.onMessage = { [weak call] in call?.send($0) }
-            stream.onHalfClose = { [weak call] in call?.halfClose() }
             stream.onEnd = { _ in call.cancel() }
+            call.send(bytes)
+            call.halfClose()
         }
     }
 

@@ -57,9 +57,11 @@ final class OwnerParts {
             loop: loop, cluster: configuration.clusterName, owner: identity, limits: Self.limits(configuration.network), tls: tls)
         let bulk = configuration.network.bulkListen
         let bulkAddress = try transfer.assumeIsolated { try $0.listen(on: .tcp(host: bulk.host, port: bulk.port)) }
-        peerServer = RPCServer(loop: loop)
+        peerServer = RPCServer(loop: loop, logger: logger)
+        _ = RPCHealth(on: peerServer)
         let address = try peerServer.listen(.tcp(host: configuration.listen.host, port: configuration.listen.port), tls: tls?.server)
-        localServer = RPCServer(loop: loop)
+        localServer = RPCServer(loop: loop, logger: logger)
+        _ = RPCHealth(on: localServer)
 
         var rules = ReplicaConfiguration(
             cluster: configuration.clusterName, instance: configuration.instanceKey, life: life,

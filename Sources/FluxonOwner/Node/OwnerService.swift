@@ -25,8 +25,8 @@ package final class OwnerService {
 
     /// On the owner's address and on its socket.
     package func registerControl(on server: RPCServer) {
-        server.handle(MethodPath.controlMembers) { [weak self] stream in self?.forward(stream, MethodPath.controlMembers) { $0 } }
-        server.handle(MethodPath.controlStatus) { [weak self] stream in
+        server.unaryLater(MethodPath.controlMembers) { [weak self] _, stream in self?.forward(stream, MethodPath.controlMembers) { $0 } }
+        server.unaryLater(MethodPath.controlStatus) { [weak self] _, stream in
             self?.forward(stream, MethodPath.controlStatus, orElse: self?.ownStatus(master: nil)) { bytes in
                 self?.ownStatus(master: try? StatusAnswer(decoding: bytes)) ?? bytes
             }
@@ -47,6 +47,7 @@ package final class OwnerService {
             call.onMessage = { [weak stream] in stream?.send($0) }
             call.onEnd = { [weak stream] in stream?.finish($0) }
             stream.onMessage = { [weak call] in call?.send($0) }
+            stream.onHalfClose = { [weak call] in call?.halfClose() }
             stream.onEnd = { _ in call.cancel() }
         }
     }

@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import FluxonCore
 package import FluxonSystem
 package import FluxonTLS
@@ -32,7 +31,7 @@ package final class RPCClient: @unchecked Sendable {
         case closed
     }
     private var state = State.idle
-    private var waiting = Deque<RPCStream>()
+    private var waiting = CallQueue()
     private var backoff = Backoff(first: .milliseconds(20), longest: .seconds(2))
     /// Connections that take no new calls and still have old ones.
     private var draining: [ObjectIdentifier: RPCConnection] = [:]
@@ -84,7 +83,7 @@ package final class RPCClient: @unchecked Sendable {
 
     deinit {
         // Sockets, timers and callbacks belong to the loop. What held this client was the last user of it, so its calls end.
-        let left = OnLoop((state, draining, waiting))
+        let left = OnLoop((state, draining, waiting.removeAll()))
         loop.execute {
             let (state, draining, waiting) = left.value
             Self.end(state, draining, waiting)
@@ -162,13 +161,14 @@ package final class RPCClient: @unchecked Sendable {
 
     private func wait(_ stream: RPCStream) {
         waiting.append(stream)
-        stream.onDetach = { [weak self, unowned stream] in self?.waiting.removeAll { $0 === stream } }
+        stream.onDetach = { [weak self, unowned stream] in self?.waiting.remove(stream) }
     }
 
     private func put(_ stream: RPCStream, on connection: RPCConnection, hasWaited: Bool) -> Bool {
         // A fresh call sends its timeout as it was given: the same text each time, which HPACK makes one byte of.
         let timeout = hasWaited ? stream.deadline.map { max($0.since(loop.now), .nanoseconds(1)) } : stream.timeout
-        return connection.session.open(stream, authority: authority, scheme: tls == nil ? "http" : "https", timeout: timeout)
+        return connection.session.open(
+            stream, RPCStream.Opening(authority: authority, scheme: tls == nil ? "http" : "https", timeout: timeout))
     }
 
     // MARK: The connection
@@ -220,9 +220,11 @@ package final class RPCClient: @unchecked Sendable {
         state = .idle
         draining[ObjectIdentifier(connection)] = connection
         connection.session.onStreamEnd = { [unowned connection] in
-            if connection.session.streams.isEmpty { connection.session.terminate() }
+            if connection.session.isIdle { connection.session.terminate() }
         }
-        if connection.session.streams.isEmpty { connection.session.terminate() }
+        // What the server has not seen goes to the next connection.
+        for stream in connection.session.takePending() { attach(stream) }
+        if connection.session.isIdle { connection.session.terminate() }
     }
 
     private func lost(_ connection: RPCConnection, _ error: RPCError?) {
@@ -235,9 +237,9 @@ package final class RPCClient: @unchecked Sendable {
         if case .closed = state { return }
         let until = loop.now.advanced(by: backoff.next())
         state = .waiting(until: until, error: error, timer: nil)
-        let (waiters, patient) = (waiting.filter { !$0.isPatient }, waiting.filter(\.isPatient))
-        waiting = Deque(patient)
-        for stream in waiters {
+        let waiters = waiting.removeAll()
+        for stream in waiters where stream.isPatient { waiting.append(stream) }
+        for stream in waiters where !stream.isPatient {
             stream.onDetach = nil
             stream.end(RPCStatus(.unavailable, error.message, cause: error.cause, isUnprocessed: true))
         }
@@ -269,16 +271,15 @@ package final class RPCClient: @unchecked Sendable {
     /// Ends all calls as cancelled and the connection; later calls fail. From any thread.
     package func close() {
         guard loop.isCurrent else { return loop.execute { self.close() } }
-        let (old, oldDraining, waiters) = (state, draining, waiting)
+        let (old, oldDraining, waiters) = (state, draining, waiting.removeAll())
         state = .closed
         draining = [:]
-        waiting = []
         Self.end(old, oldDraining, waiters)
         onDisconnect = nil
         onConnect = nil
     }
 
-    private static func end(_ state: State, _ draining: [ObjectIdentifier: RPCConnection], _ waiting: Deque<RPCStream>) {
+    private static func end(_ state: State, _ draining: [ObjectIdentifier: RPCConnection], _ waiting: [RPCStream]) {
         let error = RPCError(.cancelled, "the client was closed")
         switch state {
         case .connected(let connection): connection.close(error)

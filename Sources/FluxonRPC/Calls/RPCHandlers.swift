@@ -15,7 +15,7 @@ final class RPCHandlers {
         let timeout = stream.block.timeout
         if let timeout { stream.deadline = loop.now.advanced(by: timeout) }
         handler(stream)
-        guard let timeout, let deadline = stream.deadline, !stream.isEnded, stream.finalStatus == nil else { return }
+        guard let timeout, let deadline = stream.deadline, !stream.isEnded, !stream.hasSentStatus else { return }
         stream.timer = loop.schedule(at: deadline) {
             stream.expire(RPCStatus(.deadlineExceeded, "no answer within \(timeout)"))
         }

@@ -1,3 +1,5 @@
+internal import FluxonCore
+
 /// `grpc.health.v1.Health`: what load balancers, probes and `grpc_health_probe` ask. On the server's loop.
 ///
 ///     let health = RPCHealth(on: server)
@@ -26,6 +28,10 @@ package final class RPCHealth {
                 guard let self else { return }
                 do throws(RPCError) { watch(try Self.service(in: message), stream) } catch { stream.finish(error.status) }
             }
+            stream.onHalfClose = { [weak self, unowned stream] in
+                guard let self, !watchers.contains(where: { $0.stream === stream }) else { return }
+                stream.finish(RPCStatus(.unimplemented, "\(stream.path) takes one message, and none came"))
+            }
             stream.onEnd = { [weak self, unowned stream] _ in self?.watchers.removeAll { $0.stream === stream } }
         }
     }
@@ -37,6 +43,9 @@ package final class RPCHealth {
     }
 
     private func watch(_ service: String, _ stream: RPCStream) {
+        guard !watchers.contains(where: { $0.stream === stream }) else {
+            return stream.finish(RPCStatus(.unimplemented, "\(stream.path) takes one message, and two came"))
+        }
         watchers.append((service, stream))
         stream.send(Self.encode(statuses[service] ?? .serviceUnknown))
     }
@@ -44,12 +53,17 @@ package final class RPCHealth {
     /// `HealthCheckResponse`: field 1, an enum.
     private static func encode(_ status: Status) -> [UInt8] { status == .unknown ? [] : [0x08, status.rawValue] }
 
-    /// `HealthCheckRequest`: field 1, a string of less than 128 bytes; nothing else.
+    /// `HealthCheckRequest`: field 1, a string; others are of versions to come.
     private static func service(in message: [UInt8]) throws(RPCError) -> String {
-        if message.isEmpty { return "" }
-        guard message.count >= 2, message[0] == 0x0a, message[1] < 128, message.count == Int(message[1]) + 2 else {
-            throw RPCError(.invalidArgument, "a health request is one name of at most 127 bytes")
+        var reader = ProtobufReader(message)
+        var service = ""
+        do throws(ProtobufError) {
+            while let field = try reader.next() {
+                if field == 1 { service = try reader.string(limit: message.count) } else { try reader.skip() }
+            }
+        } catch {
+            throw RPCError(.invalidArgument, "a health request is the name of a service: \(error)")
         }
-        return String(decoding: message[2...], as: UTF8.self)
+        return service
     }
 }

@@ -1,6 +1,7 @@
 internal import FluxonCore
 package import FluxonSystem
 package import FluxonTLS
+package import Logging
 
 /// Serves calls on any number of listeners and adopted sockets. All handlers run on its loop.
 ///
@@ -13,34 +14,25 @@ package final class RPCServer: @unchecked Sendable {
     let limits: RPCLimits
     let keepalive: RPCKeepalive?
     private let handlers = RPCHandlers()
-    private var listeners: [Listener] = []
-    private var connections: [ObjectIdentifier: RPCConnection] = [:]
+    var listeners: [RPCListener] = []
+    var connections: [ObjectIdentifier: RPCConnection] = [:]
     private var isDraining = false
     private var drainWaiters: [() -> Void] = []
     private let buffer = ReadBuffer()
+    var incidents: IncidentLog
 
-    private final class Listener {
-        let descriptor: Descriptor
-        let registration: Registration
-        let address: SocketAddress
-
-        init(descriptor: consuming Descriptor, registration: Registration, address: SocketAddress) {
-            self.descriptor = descriptor
-            self.registration = registration
-            self.address = address
-        }
-    }
-
-    package init(loop: EventLoop, limits: RPCLimits = RPCLimits(), keepalive: RPCKeepalive? = RPCKeepalive()) {
+    /// - Parameter logger: Hears of peers that were cut off, and of connections that could not be taken.
+    package init(loop: EventLoop, limits: RPCLimits = RPCLimits(), keepalive: RPCKeepalive? = RPCKeepalive(), logger: Logger? = nil) {
         self.loop = loop
         self.limits = limits
         self.keepalive = keepalive
+        incidents = IncidentLog(logger: logger)
     }
 
     deinit {
         let left = OnLoop((listeners, connections))
         loop.execute {
-            for listener in left.value.0 { listener.registration.cancel() }
+            for listener in left.value.0 { listener.pause() }
             for connection in left.value.1.values { connection.close(nil) }
         }
     }
@@ -54,29 +46,9 @@ package final class RPCServer: @unchecked Sendable {
 
     /// Listens, and gives back the address with the port that the kernel chose. With `tls` all connections there are TLS.
     package func listen(_ address: SocketAddress, tls: TLSContext? = nil) throws(SystemError) -> SocketAddress {
-        let descriptor = try Socket.listen(on: address)
-        let number = descriptor.number
-        let bound = try Socket.localAddress(of: number)
-        let registration = try loop.register(number, .readable) { [weak self] _ in self?.accept(number, tls) }
-        listeners.append(Listener(descriptor: descriptor, registration: registration, address: bound))
-        return bound
-    }
-
-    private func accept(_ listener: CInt, _ tls: TLSContext?) {
-        do throws(SystemError) {
-            while let descriptor = try Socket.accept(on: listener) { adopt(descriptor, context: nil, tls: tls) }
-        } catch {
-            // Out of descriptors: the kernel keeps the connection waiting, and the listener stays readable.
-            pauseListeners()
-        }
-    }
-
-    /// Looks again in a while, since a listener that cannot be served would be reported without end.
-    private func pauseListeners() {
-        for listener in listeners { try? listener.registration.modify([]) }
-        _ = loop.schedule(after: .milliseconds(100)) { [weak self] in
-            for listener in self?.listeners ?? [] { try? listener.registration.modify(.readable) }
-        }
+        let listener = try RPCListener(on: address, tls: tls, loop: loop) { [weak self] in self?.accept(from: $0) }
+        listeners.append(listener)
+        return listener.address
     }
 
     /// Serves an accepted or passed socket. `received`: bytes that were read off it already. Every call gets `context` as its
@@ -85,7 +57,7 @@ package final class RPCServer: @unchecked Sendable {
         _ descriptor: consuming Descriptor, context: AnyObject?, received: [UInt8] = [], tls: TLSContext? = nil,
         onClose: ((RPCError?) -> Void)? = nil
     ) {
-        guard !isDraining else { return }
+        guard !isDraining, makeRoom() else { return }
         let peer = Self.describe(descriptor.number)
         let connection: RPCConnection
         do throws(SystemError) {
@@ -104,11 +76,16 @@ package final class RPCServer: @unchecked Sendable {
             handlers.dispatch(stream, on: loop)
         }
         connection.onClose = { [weak self, unowned connection] error in
-            self?.connections[ObjectIdentifier(connection)] = nil
-            self?.connectionEnded()
+            self?.ended(connection, error)
             onClose?(error)
         }
         if !received.isEmpty { connection.receive(received) }
+    }
+
+    private func ended(_ connection: RPCConnection, _ error: RPCError?) {
+        connections[ObjectIdentifier(connection)] = nil
+        if let excess = connection.session.budget.excess { incidents.cutOff(connection.peer, excess, now: loop.now) }
+        connectionEnded()
     }
 
     private static func describe(_ descriptor: CInt) -> (name: String, isLocal: Bool) {
@@ -157,18 +134,15 @@ package final class RPCServer: @unchecked Sendable {
         for connection in connections.values { connection.close(RPCError(.unavailable, "the connection was dropped")) }
     }
 
-    /// Ends everything at once.
+    /// Ends everything at once; clients are told that it is in order.
     package func close() {
         isDraining = true
         closeListeners()
-        for connection in connections.values { connection.close(RPCError(.unavailable, "the server was closed")) }
+        for connection in connections.values { connection.leave(RPCError(.unavailable, "the server was closed")) }
     }
 
     private func closeListeners() {
-        for listener in listeners {
-            listener.registration.cancel()
-            if case .unix(let path) = listener.address { try? File.remove(path) }
-        }
+        for listener in listeners { listener.close() }
         listeners = []
     }
 

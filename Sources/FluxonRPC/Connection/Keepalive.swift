@@ -1,8 +1,11 @@
 internal import FluxonSystem
 
 /// When a silent peer is asked whether it is still there. Unix sockets need none: the kernel tells of a peer's death.
+///
+/// A client asks while it has calls, since gRPC's servers take pings without reason for abuse. A server always asks: of a machine that
+/// vanished nothing else tells.
 package struct RPCKeepalive: Sendable, Hashable {
-    /// Silence after which a ping is sent, while calls are open. Default: 20 s.
+    /// Silence after which a ping is sent. Default: 20 s.
     package var interval: Duration
     /// Time for the answer; after it the connection is given up. Default: 10 s.
     package var timeout: Duration
@@ -33,7 +36,8 @@ final class Keepalive {
     }
 
     private func check() {
-        guard !connection.takeActivity(), !connection.session.streams.isEmpty else { return wait() }
+        let isAsked = connection.session.role == .server || !connection.session.isIdle
+        guard !connection.takeActivity(), isAsked else { return wait() }
         connection.session.ping()
         timer = connection.loop.schedule(after: settings.timeout) { [weak self] in self?.decide() }
     }

@@ -4,8 +4,9 @@ internal import FluxonTLS
 
 /// A socket with a session on it. On its loop only; held by its server or client until `onClose`.
 ///
-/// Reads and writes until the kernel says stop (edge-triggered), flushes once per turn of the loop, and produces frames only when
-/// the last ones are in the socket, so that a slow peer fills its windows and not our memory.
+/// Reads one piece in a turn of the loop, and of that what the session's budget lets it: others have their turn, however much comes here
+/// (RPCConnection+Reading). Flushes once per turn, and produces frames only when the last ones are in the socket, so that a slow peer
+/// fills its windows and not our memory.
 final class RPCConnection {
     let loop: EventLoop
     let session: RPCSession
@@ -16,14 +17,23 @@ final class RPCConnection {
 
     private var descriptor: Descriptor?
     private var registration: Registration?
-    private let buffer: ReadBuffer
+    let buffer: ReadBuffer
+    /// Bytes that the budget left for the next turn, from `unreadStart` on. The socket is not read meanwhile.
+    var unread: [UInt8] = []
+    var unreadStart = 0
+    /// The next turn goes on reading: reports of the kernel start nothing beside it.
+    var willRead = false
+    /// The kernel reported the end: no report comes after it.
+    var isEndReported = false
+    /// When bytes came last, in the order of this loop's reads: silence without reading a clock.
+    private(set) var lastRead = 0
     private var isFlushScheduled = false
     /// The socket takes nothing now. Only then is it watched for writing: each message that a peer reads would report it.
     private var isBlocked = false {
         didSet { watch() }
     }
     private var hasReadLastWords = false
-    private let tls: TLSSession?
+    let tls: TLSSession?
     /// With TLS: what goes on the wire.
     private var encrypted = OutputQueue()
     private var keepalive: Keepalive?
@@ -34,8 +44,8 @@ final class RPCConnection {
 
     /// Bytes of frames made at one time.
     private static let produceBytes = 1 << 20
-    /// Reads before others get their turn.
-    private static let readsPerTurn = 16
+    /// What the last frames may take.
+    private static let lastWordsBytes = 4 << 10
 
     init(
         loop: EventLoop, descriptor: consuming Descriptor, role: RPCSession.Role, limits: RPCLimits, peer: String, buffer: ReadBuffer,
@@ -44,6 +54,7 @@ final class RPCConnection {
         self.loop = loop
         self.peer = peer
         self.buffer = buffer
+        lastRead = buffer.reads
         self.tls = tls
         session = RPCSession(role: role, limits: limits)
         try descriptor.setNonBlocking()
@@ -56,6 +67,8 @@ final class RPCConnection {
         if let keepalive, !isLocal { self.keepalive = Keepalive(keepalive, connection: self) }
         scheduleFlush()
     }
+
+    var socketNumber: CInt? { descriptor?.number }
 
     /// The common name in the peer's verified certificate, nil without one.
     var peerName: String? { tls?.peerName }
@@ -78,64 +91,24 @@ final class RPCConnection {
         }
     }
 
-    // MARK: Reading
-
     private func ready(_ readiness: Readiness) {
         guard !isClosed else { return }
         if readiness.contains(.writable), isBlocked {
             isBlocked = false
             scheduleFlush()
         }
-        if readiness.isReadable { read(untilEnd: readiness.isEnd) }
+        guard readiness.isReadable else { return }
+        if readiness.isEnd { isEndReported = true }
+        if !willRead { read() }
     }
 
-    /// Takes bytes that somebody else has read off the socket already.
-    func receive(_ bytes: [UInt8]) {
-        guard !isClosed else { return }
-        bytes.withUnsafeBytes { deliver($0) }
+    func noteActivity() {
+        hasActivity = true
+        buffer.reads += 1
+        lastRead = buffer.reads
     }
 
-    private func read(untilEnd: Bool) {
-        for _ in 0..<Self.readsPerTurn {
-            guard !isClosed, let number = descriptor?.number else { return }
-            switch Socket.receive(number, into: buffer.bytes) {
-            case .moved(let count):
-                hasActivity = true
-                deliver(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer.bytes)[..<count]))
-                // A short read has emptied the socket: the next bytes make a new report.
-                if count < buffer.bytes.count, !untilEnd { return }
-            case .wouldBlock: return
-            case .ended: return close(closedByPeer)
-            case .failed(let errno):
-                let cause = SystemError("read from \(peer)", errno: errno)
-                return close(RPCError(.unavailable, "the connection to \(peer) broke", cause: cause))
-            }
-        }
-        loop.inNextTick { self.read(untilEnd: untilEnd) }
-    }
-
-    private func deliver(_ bytes: UnsafeRawBufferPointer) {
-        // A TLS handshake or alert where HTTP/2 should begin.
-        if tls == nil, !session.isReady, bytes.count >= 2, bytes[0] == 0x15 || bytes[0] == 0x16, bytes[1] == 3 {
-            return close(RPCError(tls: .needsTLS(peer), peer: peer))
-        }
-        do throws(RPCError) {
-            if let tls {
-                try tls.receive(bytes, buffer: buffer.plain) { plain throws(RPCError) in try session.receive(plain) }
-            } else {
-                try session.receive(bytes)
-            }
-        } catch {
-            sayGoodbye()
-            return close(error)
-        }
-        settle()
-        if tls?.isClosed == true { return close(closedByPeer) }
-        // Answers to frames of the peer (SETTINGS, PING, WINDOW_UPDATE) are made by nghttp2 alone.
-        if !isClosed, session.wantsWrite || tls?.isEstablished == false { scheduleFlush() } else { closeIfOver() }
-    }
-
-    private var closedByPeer: RPCError {
+    var closedByPeer: RPCError {
         if session.isReady { return RPCError(.unavailable, "\(peer) closed the connection") }
         let hint = tls == nil ? "without TLS" : "with TLS"
         return RPCError(
@@ -183,11 +156,13 @@ final class RPCConnection {
     }
 
     /// Tries to get the last words of TLS (its alert) or HTTP/2 (its GOAWAY) out before the socket closes.
-    private func sayGoodbye() {
+    func sayGoodbye() {
         guard !isClosed, !isBlocked else { return }
-        if let tls {
-            var nothing = OutputQueue()
-            try? tls.encrypt(&nothing, into: &encrypted)
+        do throws(RPCError) {
+            try session.produce(limit: session.output.byteCount + Self.lastWordsBytes)
+            if let tls { try tls.encrypt(&session.output, into: &encrypted) }
+        } catch {
+            // It ends anyway, and what ended it is known.
         }
         write()
     }
@@ -206,7 +181,7 @@ final class RPCConnection {
                 // What the peer sent before it closed may say why: it is read first, and ends the connection.
                 if !hasReadLastWords {
                     hasReadLastWords = true
-                    read(untilEnd: true)
+                    readLastWords()
                 }
                 let cause = SystemError("write to \(peer)", errno: errno)
                 return close(RPCError(.unavailable, "the connection to \(peer) broke", cause: cause))
@@ -215,6 +190,15 @@ final class RPCConnection {
     }
 
     // MARK: Ending
+
+    /// Tells the peer that no call goes on here, ends all calls and lets go of the socket.
+    func leave(_ error: RPCError) {
+        if !session.isBusy {
+            session.terminate()
+            sayGoodbye()
+        }
+        close(error)
+    }
 
     /// Ends all calls with `unavailable` and lets go of the socket. Nil: in order.
     func close(_ error: RPCError?) {
@@ -233,6 +217,7 @@ final class RPCConnection {
         registration?.cancel()
         registration = nil
         descriptor = nil
+        unread = []
         let status = error?.status ?? RPCStatus(.unavailable, "the connection to \(peer) was closed")
         session.end(with: status)
         session.onOutput = nil
@@ -241,13 +226,13 @@ final class RPCConnection {
         onClose?(error)
     }
 
-    private func settle() {
+    func settle() {
         guard let error = pendingClose else { return }
         pendingClose = nil
         close(error)
     }
 
-    private func closeIfOver() {
+    func closeIfOver() {
         guard !isClosed, session.isOver, session.output.isEmpty, isWireEmpty else { return }
         close(session.complaint.map { RPCError(.unavailable, "the connection to \(peer) was given up: \($0)") })
     }
@@ -262,6 +247,8 @@ final class RPCConnection {
 /// What the connections of one loop read into, one after the other: all of it is taken before the next read.
 final class ReadBuffer {
     let bytes: UnsafeMutableRawBufferPointer
+    /// How many pieces the connections have read, all together.
+    var reads = 0
     /// What TLS decrypts into: it reads from `bytes` meanwhile.
     var plain: UnsafeMutableRawBufferPointer {
         if let plainStorage { return plainStorage }

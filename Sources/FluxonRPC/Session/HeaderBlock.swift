@@ -14,11 +14,17 @@ struct HeaderBlock {
     /// As HTTP/2 counts: name, value and 32 bytes each.
     var byteCount = 0
     /// What was wrong with a field; the first such.
-    var problem: String?
+    var problem: Problem?
+
+    enum Problem: Equatable { case malformed(String), compressed }
+
+    /// What HTTP/2 adds for each field to the bytes of its name and value.
+    static let fieldOverhead = 32
 
     /// Takes one field. `knownPath` saves making the same string for call after call.
     mutating func add(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, knownPath: inout String) {
-        byteCount += name.count + value.count + 32
+        byteCount += name.count + value.count + Self.fieldOverhead
+        let value = value.withoutBlanks
         switch name.count {
         case 2 where name.equals("te"): return
         case 5 where name.equals(":path"):
@@ -42,15 +48,15 @@ struct HeaderBlock {
             isGRPC = Self.isGRPC(value)
         case 12 where name.equals("grpc-timeout"):
             timeout = GRPCWire.timeout(value)
-            if timeout == nil { problem = problem ?? "the field grpc-timeout is no timeout" }
+            if timeout == nil { problem = problem ?? .malformed("the field grpc-timeout is no timeout") }
         case 12 where name.equals("grpc-message"): message = GRPCWire.decodeMessage(value)
         case 13 where name.equals("grpc-encoding"):
-            if !value.equals("identity") { problem = problem ?? "compressed messages are not supported: send grpc-encoding identity" }
+            if !value.equals("identity") { problem = problem ?? .compressed }
         case 20 where name.equals("grpc-accept-encoding"): return
         default:
             guard name.first != UInt8(ascii: ":") else { return }
             let text = String(decoding: name, as: UTF8.self)
-            if !metadata.addFromWire(text, value) { problem = problem ?? "the field \(text) is no base64" }
+            if !metadata.addFromWire(text, value) { problem = problem ?? .malformed("the field \(text) is no base64") }
         }
     }
 
@@ -64,7 +70,25 @@ struct HeaderBlock {
     }
 }
 
+extension HeaderBlock.Problem: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .malformed(let words): words
+        case .compressed: "compressed messages are not supported: send grpc-encoding identity"
+        }
+    }
+}
+
 extension UnsafeBufferPointer<UInt8> {
+    /// gRPC lets blanks around a value be taken off, and HTTP/2 forbids them.
+    var withoutBlanks: UnsafeBufferPointer<UInt8> {
+        guard let first, let last, first <= UInt8(ascii: " ") || last <= UInt8(ascii: " ") else { return self }
+        guard let start = firstIndex(where: { $0 > UInt8(ascii: " ") }), let end = lastIndex(where: { $0 > UInt8(ascii: " ") }) else {
+            return UnsafeBufferPointer(rebasing: self[..<startIndex])
+        }
+        return UnsafeBufferPointer(rebasing: self[start...end])
+    }
+
     func equals(_ text: StaticString) -> Bool {
         guard let baseAddress, count == text.utf8CodeUnitCount else { return count == text.utf8CodeUnitCount }
         return memcmp(baseAddress, text.utf8Start, count) == 0

@@ -1,7 +1,7 @@
 /// Cuts gRPC's length-prefixed messages out of the bytes of DATA frames.
 ///
-/// A message that lies within one piece of bytes is copied once; a longer one grows in a buffer reserved for its whole length,
-/// which costs address space, not memory, until the bytes come.
+/// A message that lies within one piece of bytes is copied once; a longer one grows in a buffer that is never more than four times what
+/// has come: a length that is announced takes no memory. That copies a third of a long message once more.
 struct MessageDecoder {
     enum Failure: Error, Hashable {
         case tooLong(byteCount: Int, limit: Int)
@@ -9,6 +9,9 @@ struct MessageDecoder {
     }
 
     private static let prefixBytes = 5
+    /// The first room for a message that comes in parts.
+    private static let firstBytes = 256 << 10
+    private static let growth = 4
 
     /// The prefix so far, most significant byte first, and how many of its bytes there are.
     private var prefix: UInt64 = 0
@@ -16,6 +19,9 @@ struct MessageDecoder {
     /// Length of the message whose prefix is complete.
     private var expected: Int?
     private var body: [UInt8] = []
+
+    /// Bytes kept of a message that is not whole.
+    var unfinishedBytes: Int { body.count }
 
     /// Whether a message has begun and not ended: an end of the stream now would cut it off.
     var isWithinMessage: Bool { prefixCount > 0 || expected != nil }
@@ -32,8 +38,10 @@ struct MessageDecoder {
                 return message
             }
             guard !bytes.isEmpty else { return nil }
-            if body.isEmpty { body.reserveCapacity(expected) }
             let taken = min(missing, bytes.count)
+            if body.capacity < body.count + taken {
+                body.reserveCapacity(min(expected, max(Self.firstBytes, (body.count + taken) * Self.growth)))
+            }
             body.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes.prefix(taken)))
             bytes = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(taken))
             if body.count == expected {

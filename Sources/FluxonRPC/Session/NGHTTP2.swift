@@ -19,6 +19,12 @@ enum NGHTTP2 {
         nghttp2_option_set_no_closed_streams(options, 1)
         nghttp2_option_set_no_auto_ping_ack(options, 0)
         nghttp2_option_set_max_send_header_block_length(options, limits.headerListBytes * 2)
+        // Blanks around a value are no reason to reset a call: HeaderBlock takes them off.
+        nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(options, 1)
+        // Resets are counted by ConnectionBudget, which knows of the calls that ended in order.
+        nghttp2_option_set_stream_reset_rate_limit(options, UInt64.max, 1)
+        // Frames of unknown kinds are reported, so that they can be counted.
+        for kind in UInt8(10)...UInt8.max { nghttp2_option_set_user_recv_extension_type(options, kind) }
         setCallbacks(callbacks)
         var session: OpaquePointer?
         let result =
@@ -63,11 +69,11 @@ enum NGHTTP2 {
 
     // MARK: Callbacks
 
-    fileprivate static func session(_ userData: UnsafeMutableRawPointer?) -> RPCSession? {
+    static func session(_ userData: UnsafeMutableRawPointer?) -> RPCSession? {
         userData.map { Unmanaged<RPCSession>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    fileprivate static func stream(_ handle: OpaquePointer?, _ id: Int32) -> RPCStream? {
+    static func stream(_ handle: OpaquePointer?, _ id: Int32) -> RPCStream? {
         nghttp2_session_get_stream_user_data(handle, id).map { Unmanaged<RPCStream>.fromOpaque($0).takeUnretainedValue() }
     }
 
@@ -96,12 +102,14 @@ enum NGHTTP2 {
             let stream = Unmanaged<RPCStream>.fromOpaque(pointer).takeUnretainedValue()
             session.output.append(UnsafeRawBufferPointer(start: frameHeader, count: 9))
             stream.takeData(length, into: &session.output)
+            session.budget.sentData()
             // Back to `produce`, which looks at how much is there.
             return session.output.byteCount >= 1 << 20 ? CInt(NGHTTP2_ERR_PAUSE.rawValue) : 0
         }
         nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks) { _, _, _, _, _, maxFrameSize, _ in
             Int(min(maxFrameSize, 256 << 10))
         }
+        setBudgetCallbacks(callbacks)
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { handle, frame, userData in
             guard let session = NGHTTP2.session(userData), let frame else { return 0 }
             if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
@@ -111,19 +119,22 @@ enum NGHTTP2 {
             }
             return 0
         }
-        nghttp2_session_callbacks_set_on_header_callback(callbacks) { handle, frame, name, nameCount, value, valueCount, _, _ in
-            guard let frame, let stream = NGHTTP2.stream(handle, frame.pointee.hd.stream_id) else { return 0 }
-            stream.headerReceived(UnsafeBufferPointer(start: name, count: nameCount), UnsafeBufferPointer(start: value, count: valueCount))
-            return 0
+        nghttp2_session_callbacks_set_on_header_callback(callbacks) { handle, frame, name, nameCount, value, valueCount, _, userData in
+            guard let session = NGHTTP2.session(userData), let frame else { return 0 }
+            let name = UnsafeBufferPointer(start: name, count: nameCount)
+            let value = UnsafeBufferPointer(start: value, count: valueCount)
+            NGHTTP2.stream(handle, frame.pointee.hd.stream_id)?.headerReceived(name, value)
+            return session.fieldReceived(name.count + value.count + HeaderBlock.fieldOverhead).code
         }
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { handle, _, id, bytes, count, userData in
+            guard let session = NGHTTP2.session(userData) else { return 0 }
             let data = UnsafeRawBufferPointer(start: bytes, count: count)
             if let stream = NGHTTP2.stream(handle, id) {
                 stream.dataReceived(data)
-            } else if let session = NGHTTP2.session(userData) {
+            } else {
                 nghttp2_session_consume_connection(session.handle, count)
             }
-            return 0
+            return session.verdict.code
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { handle, frame, userData in
             guard let session = NGHTTP2.session(userData), let frame else { return 0 }

@@ -11,7 +11,7 @@ final class RPCSession {
     // SAFETY: made in `init`, freed in `deinit`, used nowhere after; the callbacks' user data is this object, which outlives it.
     private(set) var handle: OpaquePointer
     var output = OutputQueue()
-    private(set) var streams: [Int32: RPCStream] = [:]
+    var streams: [Int32: RPCStream] = [:]
     var headers = HeaderList()
     /// The path of the last request, so that the next one of the same path makes no string.
     var knownPath = ""
@@ -35,6 +35,19 @@ final class RPCSession {
     /// nghttp2 is at work further down the stack: the session must not end now.
     private(set) var isBusy = false
     private var writable: [RPCStream] = []
+    /// What the peer may cost.
+    var budget: ConnectionBudget
+    /// nghttp2 stopped in the middle, since the turn's share is used: `receive` goes on, be it without new bytes.
+    var isPaused = false
+    /// A rule of HTTP/2 that the peer broke and nghttp2 does not hold.
+    var violation: String?
+    /// Of all streams: bytes of messages that nobody can use yet, and bytes queued and unsent.
+    var unfinishedBytes = 0
+    private(set) var queuedBytes = 0
+    /// Half of what may be queued is: nobody should send more until it is a quarter.
+    private(set) var isCrowded = false
+    /// Client: calls that wait for the end of the turn, or until the server takes one more.
+    var pending = CallQueue()
     /// Bytes that readers hold back, and how many of them the connection's window waits for.
     private var heldBytes = 0
     private var connectionDebt = 0
@@ -42,6 +55,7 @@ final class RPCSession {
     init(role: Role, limits: RPCLimits) {
         self.role = role
         self.limits = limits
+        budget = ConnectionBudget(limits: limits)
         handle = NGHTTP2.makeSession(isServer: role == .server, limits: limits)
         NGHTTP2.attach(handle, to: self)
         NGHTTP2.submitSettings(handle, role: role, limits: limits)
@@ -56,17 +70,23 @@ final class RPCSession {
 
     // MARK: Bytes
 
-    /// Takes bytes of the peer. An error ends the session.
-    func receive(_ bytes: UnsafeRawBufferPointer) throws(RPCError) {
-        guard bytes.count > 0 else { return }
+    /// Takes bytes of the peer, up to what it may cost in this turn. An error ends the session, and `produce` may have a last frame then.
+    ///
+    /// - Returns: How many bytes it took. While `isPaused` it wants to be called again in the next turn, even without bytes.
+    func receive(_ bytes: UnsafeRawBufferPointer) throws(RPCError) -> Int {
+        guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return 0 }
         isBusy = true
         defer { isBusy = false }
-        let result = nghttp2_session_mem_recv(handle, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+        isPaused = false
+        let result = nghttp2_session_mem_recv(handle, base, bytes.count)
+        _ = role == .client || budget.leaves(unsent: nghttp2_session_get_outbound_queue_size(handle))
+        if let error = giveUp() { throw error }
         guard result >= 0 else {
             let words = String(cString: nghttp2_strerror(CInt(truncatingIfNeeded: result)))
             throw RPCError(
                 .unavailable, "the peer broke HTTP/2: \(complaint ?? words); check that it speaks gRPC without TLS on this address")
         }
+        return isPaused ? result : bytes.count
     }
 
     /// Moves what waits into `output`, up to about `limit` bytes.
@@ -74,6 +94,7 @@ final class RPCSession {
         defer { deliverWritable() }
         isBusy = true
         defer { isBusy = false }
+        submitPending()
         while output.byteCount < limit {
             var pointer: UnsafePointer<UInt8>?
             let before = output.byteCount
@@ -107,7 +128,7 @@ final class RPCSession {
         onOutput?()
     }
 
-    /// Ends the session at once, telling the peer why.
+    /// Ends the session at once, telling the peer that it is in order.
     func terminate() {
         nghttp2_session_terminate_session(handle, UInt32(NGHTTP2_NO_ERROR.rawValue))
         onOutput?()
@@ -119,79 +140,9 @@ final class RPCSession {
         let ended = streams
         streams = [:]
         for id in ended.keys.sorted() { ended[id]?.connectionEnded(status) }
-    }
-
-    // MARK: Streams
-
-    /// Client: puts a call on the wire. False when this connection takes no more calls.
-    func open(_ stream: RPCStream, authority: String, scheme: StaticString, timeout: Duration?) -> Bool {
-        headers.removeAll()
-        headers.add(":method", "POST")
-        headers.add(":scheme", scheme)
-        headers.add(":path", stream.path)
-        headers.add(":authority", authority)
-        headers.add("te", "trailers")
-        headers.add("content-type", "application/grpc")
-        headers.add("user-agent", "grpc-fluxon")
-        if let timeout { headers.add("grpc-timeout", GRPCWire.timeout(timeout)) }
-        headers.add(stream.metadata)
-        var provider = NGHTTP2.provider(for: stream)
-        let id = headers.withFields { fields, count in
-            nghttp2_submit_request(handle, nil, fields, count, &provider, Unmanaged.passUnretained(stream).toOpaque())
-        }
-        guard id > 0 else { return false }
-        streams[id] = stream
-        stream.attached(to: self, id: id)
-        onOutput?()
-        return true
-    }
-
-    /// Server: the first fields of an answer, with messages to follow.
-    func respond(_ stream: RPCStream) {
-        headers.removeAll()
-        headers.add(":status", "200")
-        headers.add("content-type", "application/grpc")
-        headers.add(stream.initialMetadata)
-        var provider = NGHTTP2.provider(for: stream)
-        _ = headers.withFields { fields, count in nghttp2_submit_response(handle, stream.id, fields, count, &provider) }
-        onOutput?()
-    }
-
-    /// Server: an answer that is a status and nothing else.
-    func respond(_ stream: RPCStream, only status: RPCStatus, httpStatus: StaticString = "200") {
-        headers.removeAll()
-        headers.add(":status", httpStatus)
-        headers.add("content-type", "application/grpc")
-        headers.add(stream.initialMetadata)
-        addStatus(status)
-        _ = headers.withFields { fields, count in nghttp2_submit_response(handle, stream.id, fields, count, nil) }
-        onOutput?()
-    }
-
-    func sendTrailers(_ stream: RPCStream, _ status: RPCStatus) {
-        headers.removeAll()
-        addStatus(status)
-        _ = headers.withFields { fields, count in nghttp2_submit_trailer(handle, stream.id, fields, count) }
-    }
-
-    private func addStatus(_ status: RPCStatus) {
-        if status.isOK {
-            headers.add("grpc-status", "0")
-        } else {
-            headers.add("grpc-status", "\(status.code.rawValue)")
-            if !status.message.isEmpty { headers.add("grpc-message", bytes: GRPCWire.encodeMessage(status.message)) }
-        }
-        headers.add(status.trailers)
-    }
-
-    func resume(_ stream: RPCStream) {
-        nghttp2_session_resume_data(handle, stream.id)
-        onOutput?()
-    }
-
-    func reset(_ stream: RPCStream, _ code: nghttp2_error_code) {
-        nghttp2_submit_rst_stream(handle, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, UInt32(code.rawValue))
-        onOutput?()
+        var unseen = status
+        unseen.isUnprocessed = true
+        for stream in takePending() { stream.end(unseen) }
     }
 
     /// Told once the frames are made, so that callbacks do not run in the middle of it.
@@ -202,6 +153,17 @@ final class RPCSession {
         var streams: [RPCStream] = []
         swap(&streams, &writable)
         for stream in streams { stream.onWritable?() }
+    }
+
+    /// So many bytes more, or less, are queued by one of the streams.
+    func queued(_ byteCount: Int) {
+        queuedBytes += byteCount
+        if queuedBytes >= limits.connectionQueuedBytes / 2 {
+            isCrowded = true
+        } else if isCrowded, queuedBytes <= limits.connectionQueuedBytes / 4 {
+            isCrowded = false
+            writable += streams.values.filter { $0.queuedBytes <= limits.writableBytes / 2 }
+        }
     }
 
     // MARK: Flow control
@@ -237,12 +199,15 @@ final class RPCSession {
     func requestBegan(id: Int32) {
         let stream = RPCStream(session: self, id: id)
         streams[id] = stream
+        budget.beganCall()
         nghttp2_session_set_stream_user_data(handle, id, Unmanaged.passUnretained(stream).toOpaque())
     }
 
     func streamClosed(id: Int32, errorCode: UInt32) {
         guard let stream = streams.removeValue(forKey: id) else { return }
+        if errorCode == UInt32(NGHTTP2_NO_ERROR.rawValue) { budget.endedCall() }
         stream.closed(errorCode: errorCode)
+        if !pending.isEmpty { onOutput?() }
         onStreamEnd?()
     }
 

@@ -22,7 +22,7 @@ package final class RPCSessionProbe {
         for number in 0..<4 {
             let stream = RPCStream(path: "/probe/\(number)", metadata: RPCMetadata(), limits: Self.limits)
             watch(stream)
-            _ = session.open(stream, authority: "probe", scheme: "http", timeout: .seconds(1))
+            _ = session.open(stream, RPCStream.Opening(authority: "probe", scheme: "http", timeout: .seconds(1)))
             stream.send([UInt8](repeating: UInt8(number), count: number * 1000))
             if number % 2 == 0 { stream.halfClose() }
             if number == 3 { stream.pauseReading() }
@@ -35,7 +35,7 @@ package final class RPCSessionProbe {
         guard !isOver else { return false }
         let isFine = bytes.withUnsafeBytes { bytes in
             do throws(RPCError) {
-                try session.receive(bytes)
+                try receiveAll(bytes)
                 return true
             } catch {
                 return false
@@ -45,6 +45,16 @@ package final class RPCSessionProbe {
         drain()
         if session.isOver { isOver = true }
         return !isOver
+    }
+
+    /// One turn after the other, as the budget asks for them.
+    private func receiveAll(_ bytes: UnsafeRawBufferPointer) throws(RPCError) {
+        var rest = bytes
+        repeat {
+            session.budget.beginTurn()
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(try session.receive(rest)))
+        } while session.isPaused
+        precondition(rest.isEmpty, "bytes were left without a turn to come")
     }
 
     /// What waits to be sent.

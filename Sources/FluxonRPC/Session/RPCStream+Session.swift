@@ -3,12 +3,6 @@ internal import DequeModule
 
 /// What the session tells a stream.
 extension RPCStream {
-    func attached(to session: RPCSession, id: Int32) {
-        self.session = session
-        self.id = id
-        onDetach = nil
-    }
-
     // MARK: Sending
 
     enum DataEnd { case none, endStream, trailers }
@@ -16,11 +10,13 @@ extension RPCStream {
 
     /// How many bytes the next DATA frame takes, and what comes after it.
     func nextData(limit: Int) -> DataStep {
+        guard !hasSentStatus else { return .deferred }
         let count = min(limit, queuedBytes)
         let isLast = count == queuedBytes
         if isClient {
             if isLast, isHalfClosed { return .bytes(count, .endStream) }
         } else if isLast, let finalStatus {
+            hasSentStatus = true
             session?.sendTrailers(self, finalStatus)
             return .bytes(count, .trailers)
         }
@@ -56,8 +52,8 @@ extension RPCStream {
                 if start + taken == first.message.count { outbound.removeFirst() }
             }
         }
-        queuedBytes -= count - missing
-        if wasUnwritable, queuedBytes <= limits.writableBytes / 2 {
+        changeQueued(by: missing - count)
+        if wasUnwritable, queuedBytes <= limits.writableBytes / 2, session?.isCrowded != true {
             wasUnwritable = false
             session?.becameWritable(self)
         }
@@ -67,6 +63,7 @@ extension RPCStream {
 
     func headersBegan() { block = HeaderBlock() }
 
+    /// Fields over the limit are counted by the session's budget; the call is refused at the end of the list.
     func headerReceived(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
         guard let session, block.byteCount <= limits.headerListBytes else { return }
         block.add(name, value, knownPath: &session.knownPath)
@@ -86,6 +83,7 @@ extension RPCStream {
         metadata = block.metadata
         if let refusal = refusal() {
             hasResponded = true
+            hasSentStatus = true
             finalStatus = refusal.status
             session?.respond(self, only: refusal.status, httpStatus: refusal.httpStatus)
             return
@@ -95,13 +93,14 @@ extension RPCStream {
 
     private func refusal() -> (status: RPCStatus, httpStatus: StaticString)? {
         if block.byteCount > limits.headerListBytes {
+            _ = session?.budget.refusedCall()
             let words = "the header fields take more than \(limits.headerListBytes) bytes; send less metadata"
             return (RPCStatus(.resourceExhausted, words), "200")
         }
         if !block.isPOST { return (RPCStatus(.internalError, "gRPC calls are POST requests"), "405") }
         if !block.isGRPC { return (RPCStatus(.internalError, "the content-type must be application/grpc"), "415") }
         if let problem = block.problem {
-            return (RPCStatus(problem.hasPrefix("compressed") ? .unimplemented : .internalError, problem), "200")
+            return (RPCStatus(problem == .compressed ? .unimplemented : .internalError, "\(problem)"), "200")
         }
         return nil
     }
@@ -175,12 +174,14 @@ extension RPCStream {
     }
 
     private func answerUnary(_ body: ([UInt8], RPCStream) -> Void) {
-        guard let request = unaryRequest else {
-            return finish(RPCStatus(.internalError, "\(path) takes one message, and none came"))
-        }
+        guard let request = unaryRequest else { return finish(wrongCount("none")) }
         unaryRequest = nil
+        _ = mayKeepReceived()
         body(request, self)
     }
+
+    /// gRPC's status for it ("request cardinality violation").
+    private func wrongCount(_ came: String) -> RPCStatus { RPCStatus(.unimplemented, "\(path) takes one message, and \(came) came") }
 
     func dataReceived(_ bytes: UnsafeRawBufferPointer) {
         guard !isEnded, finalStatus == nil, pendingEnd == nil else {
@@ -188,12 +189,14 @@ extension RPCStream {
             return
         }
         var rest = bytes
+        let limit = limits.receivedMessageBytes ?? limits.messageBytes
         do throws(MessageDecoder.Failure) {
-            while !isEnded, finalStatus == nil, let message = try decoder.next(&rest, limit: limits.messageBytes) { deliver(message) }
+            while !isEnded, finalStatus == nil, let message = try decoder.next(&rest, limit: limit) { deliver(message) }
         } catch {
             session?.consume(self, bytes.count)
             return fail(Self.status(of: error))
         }
+        if !mayKeepReceived() { refuseUnfinished() }
         if isReadingPaused, !isEnded, finalStatus == nil {
             heldBytes += bytes.count
             session?.hold(bytes.count)
@@ -202,11 +205,19 @@ extension RPCStream {
         }
     }
 
+    private func refuseUnfinished() {
+        _ = session?.budget.refusedCall()
+        fail(
+            RPCStatus(
+                .resourceExhausted,
+                "messages that are not whole take more than \(limits.unfinishedBytes) bytes of this connection; send fewer at a time"))
+    }
+
     private func deliver(_ message: [UInt8]) {
         if isReadingPaused {
             inbox.append(message)
         } else if unaryBody != nil {
-            guard unaryRequest == nil else { return finish(RPCStatus(.internalError, "\(path) takes one message, and two came")) }
+            guard unaryRequest == nil else { return finish(wrongCount("two")) }
             unaryRequest = message
         } else {
             onMessage?(message)
@@ -226,10 +237,9 @@ extension RPCStream {
 
     /// HTTP/2 is done with this stream.
     func closed(errorCode: UInt32) {
-        releaseHeld()
         let status = closingStatus(errorCode)
-        session = nil
         dropOutbound()
+        leave()
         // A status that waits behind unread messages stays, and comes when they are read.
         if isClient, case .status = pendingEnd { return }
         end(status)
@@ -253,8 +263,8 @@ extension RPCStream {
 
     /// The connection is gone.
     func connectionEnded(_ status: RPCStatus) {
-        session = nil
         dropOutbound()
+        leave()
         if isClient, case .status = pendingEnd { return }
         end(status)
     }

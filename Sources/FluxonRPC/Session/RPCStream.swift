@@ -39,7 +39,7 @@ package final class RPCStream {
         }
     }
     /// How the call ended, until `onEnd` was told.
-    private var endStatus: RPCStatus?
+    var endStatus: RPCStatus?
 
     struct Outgoing {
         let message: [UInt8]
@@ -57,8 +57,18 @@ package final class RPCStream {
     /// Client: the deadline as it was given, and whether the call waits where nobody can be reached.
     var timeout: Duration?
     var isPatient = false
-    /// Client: takes a call that is on no connection yet off the list of those that wait.
+    /// Client: takes a call that no server has seen yet off the list of those that wait.
     var onDetach: (() -> Void)?
+    /// Client: its place in that list, which `CallQueue` keeps.
+    var queuePlace = 0
+    /// Client: what its first frame will say, until it is made.
+    var opening: Opening?
+
+    struct Opening {
+        let authority: String
+        let scheme: StaticString
+        let timeout: Duration?
+    }
 
     // Sending.
     var outbound = Deque<Outgoing>()
@@ -67,6 +77,8 @@ package final class RPCStream {
     var hasResponded = false
     var isHalfClosed = false
     var finalStatus: RPCStatus?
+    /// The status is on its way: nothing can come after it.
+    var hasSentStatus = false
     var isDeferred = false
     var wasUnwritable = false
 
@@ -76,6 +88,8 @@ package final class RPCStream {
     var unaryRequest: [UInt8]?
     var block = HeaderBlock()
     var decoder = MessageDecoder()
+    /// Bytes of messages that nobody can use yet, as the session was told.
+    var keptBytes = 0
     var inbox = Deque<[UInt8]>()
     package internal(set) var isReadingPaused = false
     /// Bytes received and not reported to flow control, since the reader pauses.
@@ -107,7 +121,7 @@ package final class RPCStream {
     // MARK: Sending
 
     /// Whether more may be sent before `onWritable`. Advice only: `send` takes what is within the limits all the same.
-    package var isWritable: Bool { queuedBytes < limits.writableBytes }
+    package var isWritable: Bool { queuedBytes < limits.writableBytes && session?.isCrowded != true }
 
     /// Queues a message; it leaves at the end of this turn of the loop, as far as the peer's windows let it.
     ///
@@ -120,17 +134,24 @@ package final class RPCStream {
                     .resourceExhausted, "a message of \(message.count) bytes is over the limit of \(limits.messageBytes); send it in parts")
             )
         }
-        let total = queuedBytes + message.count + 5
-        guard queuedBytes == 0 || total <= limits.queuedBytes else {
-            return fail(
-                RPCStatus(
-                    .resourceExhausted,
-                    "\(total) bytes are queued, over the limit of \(limits.queuedBytes): the peer does not read; wait for onWritable"))
+        let byteCount = message.count + 5
+        guard queuedBytes == 0 || queuedBytes + byteCount <= limits.queuedBytes else {
+            return fail(Self.tooMuchQueued(queuedBytes + byteCount, limits.queuedBytes, by: "of this call"))
+        }
+        let queuedByAll = session?.queuedBytes ?? 0
+        guard queuedByAll == 0 || queuedByAll + byteCount <= limits.connectionQueuedBytes else {
+            return fail(Self.tooMuchQueued(queuedByAll + byteCount, limits.connectionQueuedBytes, by: "of this connection's calls"))
         }
         outbound.append(Outgoing(message: message))
-        queuedBytes = total
+        changeQueued(by: byteCount)
         if queuedBytes >= limits.writableBytes { wasUnwritable = true }
         wakeSender()
+    }
+
+    private static func tooMuchQueued(_ byteCount: Int, _ limit: Int, by whom: String) -> RPCStatus {
+        RPCStatus(
+            .resourceExhausted,
+            "\(byteCount) bytes \(whom) are queued, over the limit of \(limit): the peer does not read; wait for onWritable")
     }
 
     /// Client: no more messages from here; the answers go on.
@@ -144,14 +165,19 @@ package final class RPCStream {
     package func finish(_ status: RPCStatus) {
         guard !isClient, !isEnded, finalStatus == nil else { return }
         finalStatus = status
-        inbox = []
-        releaseHeld()
-        guard let session else { return end(status) }
-        if !hasResponded, outbound.isEmpty {
-            hasResponded = true
-            session.respond(self, only: status)
+        dropInbound()
+        guard session != nil else { return end(status) }
+        if outbound.isEmpty { sendStatus(status) } else { wakeSender() }
+    }
+
+    /// Server: nothing is queued. The status does not wait for the client's window, as it would behind DATA.
+    func sendStatus(_ status: RPCStatus) {
+        hasSentStatus = true
+        if hasResponded {
+            session?.sendTrailers(self, status)
         } else {
-            wakeSender()
+            hasResponded = true
+            session?.respond(self, only: status)
         }
     }
 
@@ -192,67 +218,5 @@ package final class RPCStream {
         guard !isReadingPaused, inbox.isEmpty else { return }
         releaseHeld()
         deliverEnd()
-    }
-
-    // MARK: Ending
-
-    /// Ends the call by an error found on this side: the client resets it, the server says why.
-    func fail(_ status: RPCStatus) {
-        if isClient {
-            abandon(status)
-        } else {
-            dropOutbound()
-            finish(status)
-        }
-    }
-
-    /// The call's time is over.
-    func expire(_ status: RPCStatus) {
-        guard !isEnded else { return }
-        guard !isClient else { return abandon(status) }
-        fail(status)
-        end(status)
-    }
-
-    /// Resets the stream and ends the call here.
-    func abandon(_ status: RPCStatus) {
-        guard !isEnded else { return }
-        dropOutbound()
-        inbox = []
-        releaseHeld()
-        if let session, id > 0 { session.reset(self, NGHTTP2_CANCEL) }
-        onDetach?()
-        end(status)
-    }
-
-    func end(_ status: RPCStatus) {
-        guard !isEnded else { return }
-        isEnded = true
-        timer?.cancel()
-        timer = nil
-        onDetach = nil
-        let onEnd = onEnd
-        clearCallbacks()
-        if let onEnd { onEnd(status) } else { endStatus = status }
-    }
-
-    private func clearCallbacks() {
-        unaryBody = nil
-        onMessage = nil
-        onHalfClose = nil
-        onInitialMetadata = nil
-        onWritable = nil
-        onEnd = nil
-    }
-
-    func dropOutbound() {
-        outbound = []
-        queuedBytes = 0
-    }
-
-    func releaseHeld() {
-        let held = heldBytes
-        heldBytes = 0
-        session?.consumeHeld(self, held)
     }
 }

@@ -45,7 +45,24 @@ import Testing
     func largeRequest() async throws {
         try await Fixture.with(.embedded) { fixture in
             let client = fixture.client
-            await expectRefusal(.requestTooLarge) { try await client.put("a", [UInt8](repeating: 0, count: 2 << 20)) }
+            await expectRefusal(.requestTooLarge) { try await client.put("a", [UInt8](repeating: 0, count: 1_700_000)) }
+        }
+    }
+
+    @Test("a unary call without a message, or with two, ends with a status, and nothing of it is done", arguments: unaryMethods)
+    func wrongCounts(method: String) async throws {
+        try await Fixture.with(.embedded) { fixture in
+            let rpc = try rpc(fixture)
+            let put: [UInt8] = try WirePutRequest("a", "1").serializedBytes()
+            for count in [0, 2] {
+                let call = await rpc.call("/etcdserverpb." + method)
+                for _ in 0..<count { try? await call.send(put) }
+                call.halfClose()
+                let error = await #expect(throws: RPCError.self) { try await call.next() }
+                #expect(error?.code == .unimplemented)
+            }
+            #expect(try await fixture.client.status().revision == 1)
+            rpc.close()
         }
     }
 

@@ -74,6 +74,8 @@ import Testing
             let output = try await run("/bin/bash", ["-c", command]).output
             #expect(output == "PUT\na\n1\nPUT\na\n1\na\n2\nDELETE\na\n2\n")
             #expect(try await etcdctl(endpoint, ["endpoint", "health"]).contains("is healthy"))
+            #expect(try await etcdctl(endpoint, ["endpoint", "health", "--cluster"]).contains("http://\(endpoint) is healthy"))
+            #expect(try await etcdctl(endpoint, ["member", "list"]).contains("started, fluxon, "))
             #expect(try await etcdctl(endpoint, ["endpoint", "status"]).contains("3.4.0"))
         }
     }
