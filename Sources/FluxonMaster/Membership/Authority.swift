@@ -23,6 +23,11 @@ package struct Authority: Sendable {
         !isOver && now < confirmedSending.advanced(by: timing.authority)
     }
 
+    /// How long the authority has been over for want of a transaction that succeeded; nil: it is not.
+    package func lapsed(now: BootInstant) -> Duration? {
+        isOver || mayAct(now: now) ? nil : now.since(confirmedSending)
+    }
+
     /// A guarded transaction that was sent at `sending` succeeded. Answers may arrive out of order.
     package mutating func confirmed(sending: BootInstant) {
         confirmedSending = max(confirmedSending, sending)

@@ -55,12 +55,20 @@ package struct MasterService {
 
 extension RoutingActor {
     func status(title: String) -> StatusAnswer.Section {
-        let state = term == 0 ? "standing by" : isOpen ? "leading" : "collecting inventories"
+        let state = term == 0 ? "standing by" : lapsed != nil ? "paused" : isOpen ? "leading" : "collecting inventories"
+        let problem =
+            switch state {
+            case "paused":
+                "no transaction in etcd has confirmed for \(lapsed?.components.seconds ?? 0) s that it leads: it grants and completes nothing; "
+                    + "see whether etcd answers"
+            case "collecting inventories": "puts wait until every owner has reported what it holds; see `fluxon members`"
+            default: "none"
+            }
         let reachability = reachabilityCounts
         return StatusAnswer.Section(
             title: title,
             figures: [
-                .init("cluster", cluster), .init("state", state), .init("term", "\(term)"),
+                .init("cluster", cluster), .init("state", state), .init(StatusAnswer.problemName, problem), .init("term", "\(term)"),
                 .init("opening_ms", opening.map { "\($0.clampedNanoseconds / 1_000_000)" } ?? "none"), .init("keys", "\(keyCount)"),
                 .init("members", "\(directory.all.count)"), .init("frames_received", "\(counters.framesReceived)"),
                 .init("messages_received", "\(counters.messagesReceived)"), .init("frames_sent", "\(counters.framesSent)"),

@@ -48,6 +48,8 @@ package actor RoutingActor {
     package var term: UInt64 { table?.term ?? 0 }
     package var keyCount: Int { table?.keyCount ?? 0 }
     package var reachabilityCounts: (unreachable: Int, relayed: Int) { table?.reachabilityCounts ?? (0, 0) }
+    /// How long etcd has not confirmed that this master leads, where that is too long to act; nil: it may act, or does not lead.
+    package var lapsed: Duration? { table?.authority.lapsed(now: loop.now) }
     /// R8: commits are completed.
     package var isOpen: Bool { table?.isOpen ?? false }
 

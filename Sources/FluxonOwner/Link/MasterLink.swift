@@ -50,7 +50,9 @@ package final class MasterLink {
 
     /// The owners by their numbers, from the master's directory.
     package var owners: [OwnerID: MemberDescription] { directory.owners }
-    package var isLinked: Bool { stream != nil }
+    package var isLinked: Bool { driver.table.isLinked }
+    /// Why there is no link to the leader, as the log told it last; nil: there is one, it is being made, or nobody leads.
+    package var problem: String? { hasLeader && !isLinked ? toldLoss.map { "no link to the master at \(leaderName): \($0)" } : nil }
     package var hasLeader: Bool { leader != nil }
     package var leaderName: String { leader.map { "\($0)" } ?? "none" }
 
@@ -97,6 +99,7 @@ package final class MasterLink {
         guard let leader, !isClosed, stream == nil else { return }
         retry?.cancel()
         let client = RPCClient(loop: loop, target: leader, tls: tls)
+        client.onDisconnect = { [weak self] error in self?.tellLoss("\(error)", isRefusal: error.cause is TLSError) }
         self.client = client
         let stream = client.openWithoutDeadline(MethodPath.masterLink, waitsForConnection: true)
         self.stream = stream
@@ -149,11 +152,17 @@ package final class MasterLink {
             return onFatal(FluxonError(.alreadyInUse, status.message))
         default: break
         }
-        if toldLoss != "\(status)" {
-            toldLoss = "\(status)"
-            logger.notice("link to the master lost; trying on", metadata: ["fluxon.status": "\(status)", "fluxon.leader": "\(leaderName)"])
-        }
+        tellLoss("\(status)", isRefusal: status.cause is TLSError)
         scheduleConnect()
+    }
+
+    /// - Parameter isRefusal: Trying on will not help by itself: a person must act.
+    private func tellLoss(_ loss: String, isRefusal: Bool) {
+        guard toldLoss != loss else { return }
+        toldLoss = loss
+        logger.log(
+            level: isRefusal ? .error : .notice, "no link to the master; trying on",
+            metadata: ["fluxon.status": "\(loss)", "fluxon.leader": "\(leaderName)"])
     }
 
     private func disconnect() {

@@ -98,9 +98,11 @@ package final class OwnerNode: Service {
             try await pool.loop.sleep(for: LeaderSearch.patience)
             guard await !pool.hasLeader else {
                 told = nil
+                await pool.waits(for: nil)
                 continue
             }
             let finding = try await search.look()
+            await pool.waits(for: finding.advice(clusterName: search.clusterName))
             if let told, told.finding == finding, pool.loop.now.since(told.at) < LeaderSearch.pause { continue }
             told = (finding, pool.loop.now)
             guard let advice = finding.advice(clusterName: search.clusterName) else { continue }

@@ -43,6 +43,9 @@ package actor PoolActor {
     /// What etcd holds about this owner's devices; nil: nothing.
     package func networkRecorded(_ text: String?, revision: UInt64) { parts?.networkRecorded(text, revision: revision) }
 
+    /// What stands in the way of a master, as etcd has told it; nil: nothing that etcd knows of.
+    package func waits(for finding: (problem: String, remedy: String)?) { parts?.waiting = finding }
+
     package var hasLeader: Bool { parts?.link.hasLeader ?? false }
 
     /// Ends the pool for its readers and closes everything.

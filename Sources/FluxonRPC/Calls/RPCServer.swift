@@ -22,12 +22,13 @@ package final class RPCServer: @unchecked Sendable {
     private final class Listener {
         let descriptor: Descriptor
         let registration: Registration
-        let address: SocketAddress
+        /// Of a Unix socket, whose file goes with it.
+        let name: SocketName?
 
-        init(descriptor: consuming Descriptor, registration: Registration, address: SocketAddress) {
+        init(descriptor: consuming Descriptor, registration: Registration, name: consuming SocketName?) {
             self.descriptor = descriptor
             self.registration = registration
-            self.address = address
+            self.name = name
         }
     }
 
@@ -54,11 +55,19 @@ package final class RPCServer: @unchecked Sendable {
 
     /// Listens, and gives back the address with the port that the kernel chose. With `tls` all connections there are TLS.
     package func listen(_ address: SocketAddress, tls: TLSContext? = nil) throws(SystemError) -> SocketAddress {
-        let descriptor = try Socket.listen(on: address)
+        var name: SocketName?
+        let descriptor: Descriptor
+        if case .unix(let path) = address {
+            var claimed = try SocketName(claiming: path)
+            descriptor = try claimed.listen()
+            name = consume claimed
+        } else {
+            descriptor = try Socket.listen(on: address)
+        }
         let number = descriptor.number
         let bound = try Socket.localAddress(of: number)
         let registration = try loop.register(number, .readable) { [weak self] _ in self?.accept(number, tls) }
-        listeners.append(Listener(descriptor: descriptor, registration: registration, address: bound))
+        listeners.append(Listener(descriptor: descriptor, registration: registration, name: name))
         return bound
     }
 
@@ -165,10 +174,7 @@ package final class RPCServer: @unchecked Sendable {
     }
 
     private func closeListeners() {
-        for listener in listeners {
-            listener.registration.cancel()
-            if case .unix(let path) = listener.address { try? File.remove(path) }
-        }
+        for listener in listeners { listener.registration.cancel() }
         listeners = []
     }
 
