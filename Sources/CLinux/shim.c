@@ -233,8 +233,9 @@ int cfluxon_listen(const cfluxon_address *address, int backlog) {
     int fd = stream_socket(address);
     if (fd < 0) return fd;
     int one = 1;
-    if (((const struct sockaddr *)address->bytes)->sa_family != AF_UNIX)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    // A socket's file gets the mode of the socket less the umask: never more than this, from its first moment on.
+    if (((const struct sockaddr *)address->bytes)->sa_family == AF_UNIX) fchmod(fd, 0660);
+    else setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(fd, (const struct sockaddr *)address->bytes, address->length) < 0 || listen(fd, backlog) < 0) {
         int error = errno;
         close(fd);

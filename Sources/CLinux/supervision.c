@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -195,6 +196,8 @@ int cfluxon_notify_listen(const char *path) {
     if (result < 0) return result;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -errno;
+    // Whoever may write there may say that a child is ready: its own user alone.
+    fchmod(fd, 0600);
     if (bind(fd, (struct sockaddr *)&address, length) != 0) {
         result = -errno;
         close(fd);

@@ -27,11 +27,12 @@ extension Store {
     public nonisolated(nonsending) func size(_ key: some StoreKey, timeout: Duration? = nil) async throws(FluxonError) -> Int? {
         let local = core.readLocally(key, .current)
         if case .hit(let value) = local { return value.count }
-        let call = PendingCall(.inspect(key: try checkedKey(key)), deadline: deadline(timeout))
+        let name = try checkedKey(key)
+        let call = PendingCall(.inspect(key: name), deadline: deadline(timeout))
         switch await core.perform(call) {
         case .described(let length): return length
         case .absent: return nil
-        case .failed(let error): throw local.explains(error)
+        case .failed(let error): throw failure("look up", name, local.explains(error))
         case .value, .outcome, .slot, .stale: throw StoreCore.unexpected("size")
         }
     }
@@ -39,14 +40,20 @@ extension Store {
     private nonisolated(nonsending) func getFromOwner(
         _ key: some StoreKey, _ consistency: Consistency, after local: LocalAttempt, deadline: BootInstant
     ) async throws(FluxonError) -> Value? {
-        let get = LocalRequest.Get(key: try checkedKey(key), isLocal: consistency.isLocal, isCopied: false)
+        let name = try checkedKey(key)
+        let get = LocalRequest.Get(key: name, isLocal: consistency.isLocal, isCopied: false)
         let call = PendingCall(.get(get), deadline: deadline)
         switch await core.perform(call) {
         case .value(let value): return value
         case .absent: return nil
-        case .failed(let error): throw local.explains(error)
+        case .failed(let error): throw failure("get", name, local.explains(error))
         case .described, .outcome, .slot, .stale: throw StoreCore.unexpected("get")
         }
+    }
+
+    /// An error with what was tried on which key: whoever reads it in a log knows neither.
+    func failure(_ operation: String, _ key: [UInt8], _ error: FluxonError) -> FluxonError {
+        FluxonError(error.code, "\(operation) \(Key.quoted(key)): \(error.message)", cause: error.cause)
     }
 
     func checkedKey(_ key: some StoreKey) throws(FluxonError) -> [UInt8] {

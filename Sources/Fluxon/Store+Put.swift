@@ -15,9 +15,13 @@ extension Store {
     ) async throws(FluxonError) -> Value.Version {
         let name = try checkedKey(key)
         let deadline = deadline(timeout)
-        let slot = try await core.reserve(bytes.byteCount, deadline: deadline)
-        bytes.withUnsafeBytes { slot.copy(from: $0) }
-        return try await core.commit(slot, key: name, condition, deadline: deadline)
+        do throws(FluxonError) {
+            let slot = try await core.reserve(bytes.byteCount, deadline: deadline)
+            bytes.withUnsafeBytes { slot.copy(from: $0) }
+            return try await core.commit(slot, key: name, condition, deadline: deadline)
+        } catch {
+            throw failure("put", name, error)
+        }
     }
 
     @discardableResult
@@ -56,7 +60,8 @@ extension Store {
         let name = try checkedKey(key)
         guard count >= 0 else { throw FluxonError(.invalidArgument, "a value has 0 bytes or more, not \(count)") }
         let deadline = deadline(timeout)
-        let slot = try await core.reserve(count, deadline: deadline)
+        let slot: WriteSlot
+        do throws(FluxonError) { slot = try await core.reserve(count, deadline: deadline) } catch { throw failure("put", name, error) }
         do {
             var bytes = slot.bytes.mutableBytes
             try fill(&bytes)
@@ -64,7 +69,9 @@ extension Store {
             core.giveBack(slot)
             throw error
         }
-        return try await core.commit(slot, key: name, condition, deadline: deadline)
+        do throws(FluxonError) { return try await core.commit(slot, key: name, condition, deadline: deadline) } catch {
+            throw failure("put", name, error)
+        }
     }
 
     /// Takes the value under `key` away.
@@ -77,12 +84,17 @@ extension Store {
     ) async throws(FluxonError) -> Bool {
         // Without a condition of the caller's own, "is there one" is judged where it is removed, not by a look beforehand.
         let wanted = condition == .none ? .present : condition.condition
-        let remove = LocalRequest.Remove(counter: 0, key: try checkedKey(key), condition: wanted)
-        switch try await core.outcome(of: PendingCall(.remove(remove), deadline: deadline(timeout))) {
-        case .committed: return true
-        case .conditionFailed(nil) where condition == .none: return false
-        case .conditionFailed(let version): throw StoreCore.conditionFailed(version)
-        case .failed(let code, let message): throw FluxonError(FluxonError.Code(rawValue: code), message)
+        let name = try checkedKey(key)
+        let remove = LocalRequest.Remove(counter: 0, key: name, condition: wanted)
+        do throws(FluxonError) {
+            switch try await core.outcome(of: PendingCall(.remove(remove), deadline: deadline(timeout))) {
+            case .committed: return true
+            case .conditionFailed(nil) where condition == .none: return false
+            case .conditionFailed(let version): throw StoreCore.conditionFailed(version)
+            case .failed(let code, let message): throw FluxonError(FluxonError.Code(rawValue: code), message)
+            }
+        } catch {
+            throw failure("remove", name, error)
         }
     }
 }

@@ -6,12 +6,13 @@ import FluxonVersion
 @main enum Main {
     static func main() async {
         do {
-            var command = try FluxonCommand.parseAsRoot()
+            var command = try FluxonCommand.parseAsRoot(CommandLineBytes.arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
                 try command.run()
             }
+            try Terminal.checkOutput()
         } catch {
             finish(error)
         }
@@ -22,17 +23,38 @@ import FluxonVersion
         let failure: CommandFailure
         switch error {
         case let known as CommandFailure: failure = known
-        // What ArgumentParser makes itself (usage, help, version) it also prints.
-        case is ExitCode, is CleanExit: FluxonCommand.exit(withError: error)
+        case let code as ExitCode: end(code)
         default:
-            guard FluxonCommand.exitCode(for: error) == .failure else { FluxonCommand.exit(withError: error) }
-            failure = .failed("\(error)")
+            let code = FluxonCommand.exitCode(for: error)
+            guard code == .failure else {
+                // What ArgumentParser makes itself: usage, help, version.
+                let text = FluxonCommand.fullMessage(for: error)
+                let prefix = "Error: "
+                if code.isSuccess {
+                    Terminal.line(text)
+                } else {
+                    Terminal.error(text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text)
+                }
+                end(code)
+            }
+            failure = CommandFailure(error)
         }
         Terminal.error(failure.message)
         if CommandLine.arguments.contains("--json") {
-            Terminal.line(JSONValue.object([("error", .string(failure.message)), ("exit_code", .integer(Int64(failure.exitCode)))]).text())
+            let code = failure.code.map { [("code", JSONValue.string($0))] } ?? []
+            Terminal.line(
+                JSONValue.object([("error", .string(failure.message))] + code + [("exit_code", .integer(Int64(failure.exitCode)))]).text())
         }
-        FluxonCommand.exit(withError: ExitCode(failure.exitCode))
+        end(ExitCode(failure.exitCode))
+    }
+
+    /// Whatever the command came to, an answer that could not be written is a failure: a script would take what is there for all.
+    private static func end(_ code: ExitCode) -> Never {
+        do { try Terminal.checkOutput() } catch {
+            Terminal.error(error.message)
+            FluxonCommand.exit(withError: ExitCode(error.exitCode))
+        }
+        FluxonCommand.exit(withError: code)
     }
 }
 

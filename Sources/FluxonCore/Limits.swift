@@ -2,6 +2,8 @@
 package enum Limits {
     /// Longest key in bytes.
     package static let keyBytes = 1024
+    /// Bytes of a key that a message shows before it is cut.
+    package static let shownKeyBytes = 64
     /// Longest `instance_key` or `cluster_name` in bytes.
     package static let nameBytes = 255
     /// Bytes of an owner's RDMA addresses in a ticket: of as many devices as it may have, 64 bytes each.
@@ -112,6 +114,10 @@ package enum Limits {
     package static let localOutcomes = 1 << 16
     /// Most values of one process that are copied over its socket at a time, each way.
     package static let localCopies = 64
+    /// Keys for which an owner remembers which holders did not give their values, for the words of a failure.
+    package static let explainedKeys = 1024
+    /// Processes that the status of their owner names, the latest ones; more are counted.
+    package static let statusProcesses = 64
     /// How long an attach handshake may take before the other side gives up.
     package static let attachTimeout = Duration.seconds(5)
     /// How long a call waits that names no deadline of its own.

@@ -2,12 +2,16 @@ import FluxonSystem
 
 /// A process that this sidecar attached, until its death.
 final class AttachedProcess {
+    /// 0: in a PID namespace that this sidecar does not see.
     let processID: Int32
+    /// Tells processes apart, those without a number here too; where the kernel cannot, all of those are one.
+    let key: UInt64
     private let process: ProcessDescriptor
     private var registration: Registration?
 
     init(peer: PeerCredentials, process: consuming ProcessDescriptor) {
         processID = peer.processID
+        key = process.uniqueNumber ?? UInt64(max(peer.processID, 0))
         self.process = process
     }
 

@@ -13,7 +13,9 @@ struct OwnerLocation {
         do {
             bytes = try File.readAll(path, limit: SharedDescription.maximumBytes)
         } catch {
-            throw FluxonError(.connectionFailed, "\(error): no owner serves with this shared_file_path; start fluxon-owner")
+            throw FluxonError(
+                .connectionFailed,
+                "\(error): no owner serves with this shared_file_path; start fluxon-owner, or wait while it makes its pool")
         }
         do {
             description = try SharedDescription(decoding: bytes)
@@ -30,6 +32,22 @@ struct OwnerLocation {
             let text = "\(path) belongs to the sub_cluster '\(description.subCluster ?? "")', this sidecar to '\(wanted)'"
             throw FluxonError(.clusterMismatch, text + "; correct sub_cluster or shared_file_path")
         }
+        guard Self.isPool(description.pool, of: configuration.sharedMemoryPath) else {
+            let text = "\(path) says that the owner's pool is \(description.pool), this sidecar's shared_memory_path is "
+            throw FluxonError(.invalidConfiguration, text + "\(configuration.sharedMemoryPath); make it the owner's")
+        }
         socket = description.socket
+    }
+
+    /// Whether `pool` may lie in `folder`, by whatever names: a container may have the folder elsewhere, or this user may not look.
+    private static func isPool(_ pool: String, of folder: String) -> Bool {
+        let own = "\(folder)/\(pool.split(separator: "/").last ?? "")"
+        if own == pool { return true }
+        do throws(SystemError) {
+            guard let here = try FileIdentity(at: own) else { return false }
+            return try FileIdentity(at: pool).map { $0 == here } ?? true
+        } catch {
+            return true
+        }
     }
 }

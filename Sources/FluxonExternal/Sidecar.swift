@@ -20,7 +20,7 @@ package final class Sidecar {
     /// The cluster does not take this sidecar; called once.
     package var onFatal: (FluxonError) -> Void = { _ in }
     private var listener: AttachListener?
-    private var processes: [Int32: AttachedProcess] = [:]
+    private var processes: [UInt64: AttachedProcess] = [:]
     private var attempts: [ObjectIdentifier: AttachConnector] = [:]
     private let ownUserID = getuid()
 
@@ -87,7 +87,7 @@ package final class Sidecar {
     }
 
     /// Processes that this sidecar attached and that live.
-    package var attachedProcesses: [Int32] { processes.keys.sorted() }
+    package var attachedProcesses: [Int32] { processes.values.map(\.processID).sorted() }
 
     // MARK: Attaching
 
@@ -134,7 +134,9 @@ package final class Sidecar {
     private func answer(_ call: AttachCall, _ process: AttachedProcess, _ result: Result<AttachedSocket, FluxonError>) {
         switch result {
         case .failure(let error):
-            logger.info("process not attached", metadata: ["fluxon.process": "\(process.processID)", "fluxon.error": "\(error)"])
+            logger.log(
+                level: error.code.needsAPerson ? .error : .info, "process not attached",
+                metadata: ["fluxon.process": "\(process.processID)", "fluxon.error": "\(error)"])
             refuse(call, FluxonError(error.code, "the owner did not attach this process: \(error.message)"))
         case .success(let attached):
             var answer = attached.answer
@@ -156,10 +158,10 @@ package final class Sidecar {
     private func watch(_ process: AttachedProcess) {
         do throws(SystemError) {
             try process.watch(on: loop) { [weak self] in
-                self?.processes[process.processID] = nil
+                self?.processes[process.key] = nil
                 self?.logger.debug("process ended", metadata: ["fluxon.process": "\(process.processID)"])
             }
-            processes.updateValue(process, forKey: process.processID)?.forget()
+            processes.updateValue(process, forKey: process.key)?.forget()
         } catch {
             // The owner watches it all the same; only this sidecar's list lacks it.
             logger.warning("process not watched", metadata: ["fluxon.process": "\(process.processID)", "fluxon.error": "\(error)"])

@@ -24,7 +24,10 @@ package struct RPCStatus: Sendable, CustomStringConvertible {
 
     package var isOK: Bool { code == .ok }
 
-    package var description: String { message.isEmpty ? "\(code)" : "\(code): \(message)" }
+    package var description: String {
+        let words = message.isEmpty ? "\(code)" : "\(code): \(message)"
+        return cause.map { "\(words); caused by: \($0)" } ?? words
+    }
 }
 
 /// A call that did not end in `ok`: what was tried, on whom, and how it ended.

@@ -31,7 +31,7 @@ package enum RoleProcess {
             configuration = try Configuration(yaml: readText(file), file: file)
             logFile = try configuration.logPath.map { try LogFile(label: label, path: $0) }
             logger = makeLogger(label, configuration, logFile)
-        } catch { fail(error, status: 64) }
+        } catch { fail(label, error, status: 64) }
         let build = BuildIdentity.current
         logger.info("starts", metadata: ["fluxon.commit": "\(build.commit)", "fluxon.protocol": "\(build.protocolVersion)"])
         let reopening = Task {
@@ -45,7 +45,10 @@ package enum RoleProcess {
             configuration: ServiceGroupConfiguration(
                 services: [.init(service: service(configuration, logger), successTerminationBehavior: .gracefullyShutdownGroup)],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger)))
-        do { try await group.run() } catch is CancellationError {} catch { fail(error, status: 1) }
+        do { try await group.run() } catch is CancellationError {} catch {
+            logger.critical("cannot go on", metadata: ["fluxon.error": "\(error)"])
+            fail(label, error, status: 1)
+        }
     }
 
     private static func readText(_ path: String) throws -> String {
@@ -67,8 +70,10 @@ package enum RoleProcess {
         return logger
     }
 
-    private static func fail(_ error: any Error, status: Int32) -> Never {
-        let text = Array("\(error)\n".utf8)
+    /// The program's name stands before its last words, as in every program: several write to one terminal or journal.
+    private static func fail(_ label: String, _ error: any Error, status: Int32) -> Never {
+        let program = label.split(separator: ".").joined(separator: "-")
+        let text = Array("\(program): \(error)\n".utf8)
         // Nothing is left to be told about a standard error that takes nothing.
         _ = text.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
         exit(status)

@@ -5,17 +5,37 @@ internal import Glibc
 package enum File {
     package enum Mode: Sendable { case read, readWrite, create, createNew, append }
 
-    /// Opens `path`. `permissions` count for a file made here.
+    /// Opens `path`. A file made here has `permissions`, whatever the umask; one that was there keeps its own.
     package static func open(_ path: String, _ mode: Mode, permissions: UInt32 = 0o640) throws(SystemError) -> Descriptor {
-        let flags =
-            switch mode {
-            case .read: O_RDONLY
-            case .readWrite: O_RDWR
-            case .create: O_RDWR | O_CREAT
-            case .append: O_WRONLY | O_CREAT | O_APPEND
-            case .createNew: O_RDWR | O_CREAT | O_EXCL
+        switch mode {
+        case .read: try open(path, flags: O_RDONLY)
+        case .readWrite: try open(path, flags: O_RDWR)
+        case .create: try openOrMake(path, O_RDWR, permissions)
+        case .append: try openOrMake(path, O_WRONLY | O_APPEND, permissions)
+        case .createNew: try make(path, O_RDWR, permissions)
+        }
+    }
+
+    private static func open(_ path: String, flags: CInt) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try checked(cfluxon_open(path, flags, 0), "open \(path)"))
+    }
+
+    private static func make(_ path: String, _ flags: CInt, _ permissions: UInt32) throws(SystemError) -> Descriptor {
+        let made = Descriptor(owning: try checked(cfluxon_open(path, flags | O_CREAT | O_EXCL, permissions), "make \(path)"))
+        try setPermissions(made, permissions)
+        return made
+    }
+
+    private static func openOrMake(_ path: String, _ flags: CInt, _ permissions: UInt32) throws(SystemError) -> Descriptor {
+        while true {
+            do throws(SystemError) { return try make(path, flags, permissions) } catch {
+                guard error.errno == EEXIST else { throw SystemError("open \(path)", errno: error.errno) }
             }
-        return Descriptor(owning: try checked(cfluxon_open(path, flags, permissions), "open \(path)"))
+            do throws(SystemError) { return try open(path, flags: flags) } catch {
+                // Gone meanwhile; a link that leads nowhere is there and stays.
+                if error.errno != ENOENT || (try? FileIdentity(at: path)) ?? nil != nil { throw error }
+            }
+        }
     }
 
     /// Memory with a descriptor and no name in any folder.
@@ -63,18 +83,29 @@ package enum File {
         _ = try checked(cfluxon_rename(source, target), "rename \(source) to \(target)")
     }
 
-    /// Makes a folder and those above it; one that is there already is fine.
+    /// Makes a folder and those above it, with these permissions whatever the umask; one that is there already is fine.
     package static func makeDirectories(_ path: String, permissions: UInt32 = 0o750) throws(SystemError) {
         var made = path.hasPrefix("/") ? "" : "."
         for part in path.split(separator: "/") where part != "." {
             made += "/\(part)"
             let result = cfluxon_make_directory(made, permissions)
-            if result != -EEXIST { _ = try checked(result, "make the folder \(made)") }
+            if result == -EEXIST { continue }
+            _ = try checked(result, "make the folder \(made)")
+            try setPermissions(at: made, permissions)
         }
+    }
+
+    /// Whether what lies in `folder` lies in memory alone: on a tmpfs, say.
+    package static func isInMemory(folder: String) throws(SystemError) -> Bool {
+        try checked(cfluxon_is_memory_file_system(folder), "ask for the file system of \(folder)") == 1
     }
 
     package static func setPermissions(_ file: borrowing Descriptor, _ permissions: UInt32) throws(SystemError) {
         _ = try checked(cfluxon_change_mode(file.number, permissions), "set a file's permissions")
+    }
+
+    package static func setPermissions(at path: String, _ permissions: UInt32) throws(SystemError) {
+        _ = try checked(cfluxon_change_mode_at(path, permissions), "set the permissions of \(path)")
     }
 
     package static func sync(_ file: borrowing Descriptor) throws(SystemError) {
@@ -102,12 +133,17 @@ package enum File {
         let temporary = "\(path).\(getpid()).new"
         try remove(temporary)
         let file = try open(temporary, .createNew, permissions: permissions)
-        var offset = 0
-        while offset < bytes.count {
-            let moved = bytes[offset...].withUnsafeBytes { cfluxon_write(file.number, $0.baseAddress, $0.count) }
-            offset += try checked(moved, "write \(temporary)")
+        do throws(SystemError) {
+            var offset = 0
+            while offset < bytes.count {
+                let moved = bytes[offset...].withUnsafeBytes { cfluxon_write(file.number, $0.baseAddress, $0.count) }
+                offset += try checked(moved, "write \(temporary)")
+            }
+            try rename(temporary, to: path)
+        } catch {
+            try? remove(temporary)
+            throw error
         }
-        try rename(temporary, to: path)
     }
 
     /// Free and total bytes of the file system that holds `path`.

@@ -37,6 +37,13 @@ package struct ProcessDescriptor: ~Copyable, Sendable {
             return
         }
         let credentials = try PeerCredentials(of: socket)
+        guard credentials.processID > 0 else {
+            throw SystemError(
+                "identify the process of a socket's peer", errno: 0,
+                advice:
+                    "it is in a PID namespace that this process does not see, and this kernel (before 6.5) has no other name for it; run "
+                    + "both in one PID namespace (hostPID, --pid=host)")
+        }
         let opened = Descriptor(
             owning: try checked(cfluxon_process_open(credentials.processID), "open the process \(credentials.processID) of a socket's peer")
         )
@@ -48,10 +55,24 @@ package struct ProcessDescriptor: ~Copyable, Sendable {
         descriptor = opened
     }
 
-    /// The process's number in this process's view of the system, nil once it is dead and reaped.
+    /// The process's number in this process's view of the system, nil once it is dead and reaped, and for one in a PID namespace that
+    /// this process does not see.
     package var processID: Int32? {
         let result = cfluxon_process_id_of(descriptor.number)
         return result > 0 ? result : nil
+    }
+
+    /// Whether the process is dead (CONSISTENCY P8). It need not be visible from this process's PID namespace.
+    ///
+    /// - Throws: for a descriptor that names no process.
+    package func hasEnded() throws(SystemError) -> Bool {
+        try checked(cfluxon_process_has_ended(descriptor.number), "look at a process by its descriptor") == 1
+    }
+
+    /// Tells processes apart that have no number here: no other one of this boot has the same. Nil on kernels before 6.9.
+    package var uniqueNumber: UInt64? {
+        var number: UInt64 = 0
+        return cfluxon_process_number(descriptor.number, &number) >= 0 && number > 0 ? number : nil
     }
 
     /// Sends a signal; an error says that the process is gone or belongs to another user.

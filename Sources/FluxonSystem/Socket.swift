@@ -40,21 +40,18 @@ package enum Socket {
         return SystemError("connect to \(address)", errno: errno, advice: advice)
     }
 
-    /// Listens on `address`. A stale Unix socket file that nobody serves is replaced; port 0 takes any port.
+    /// Listens on `address`; port 0 takes any port. For a Unix socket whose name others may want, see `SocketName`.
     package static func listen(on address: SocketAddress, backlog: CInt = 1024) throws(SystemError) -> Descriptor {
         let resolved = try ResolvedAddress.resolve(address)
         guard var raw = resolved.first?.raw else { throw SystemError("listen on \(address)", errno: EADDRNOTAVAIL) }
-        var result = cfluxon_listen(&raw, backlog)
-        if result == -EADDRINUSE, case .unix(let path) = address, isStale(resolved) {
-            _ = cfluxon_unlink(path)
-            result = cfluxon_listen(&raw, backlog)
-        }
+        let result = cfluxon_listen(&raw, backlog)
         guard result >= 0 else { throw listenError(address, errno: -result) }
         return Descriptor(owning: result)
     }
 
-    private static func isStale(_ resolved: [ResolvedAddress]) -> Bool {
-        guard var raw = resolved.first?.raw else { return false }
+    /// Whether nobody listens at the Unix socket `path`.
+    package static func isAbandoned(_ path: String) -> Bool {
+        guard var raw = try? ResolvedAddress.resolve(.unix(path)).first?.raw else { return false }
         var inProgress: CInt = 0
         let probe = cfluxon_connect(&raw, &inProgress)
         if probe >= 0 { _ = cfluxon_close(probe) }

@@ -66,6 +66,25 @@ import Testing
         #expect(try File.readAll("\(work)/log/owner-1.log", limit: 1024).isEmpty, "a folder that was asked for is kept")
     }
 
+    @Test(
+        "a folder of any name is the one that the roles read, and the line for the shell names its socket",
+        arguments: ["a #b", "a: b", "it's \"quoted\" \\ $HOME", "ü\u{7F}"])
+    func foldersOfAnyName(name: String) throws {
+        let work = "\(roles.folder)/\(name)"
+        _ = try serve(etcd + ["--owners", "1", "--workdir", work], lines: 3) { _, _ in
+            let owner = try OwnerConfiguration(yaml: roles.text("\(work)/config/owner-1.yaml"), file: "owner.yaml")
+            let external = try ExternalConfiguration(yaml: roles.text("\(work)/config/external-1.yaml"), file: "external.yaml")
+            #expect(owner.sharedFilePath == "\(work)/run/owner-1" && external.sharedFilePath == owner.sharedFilePath)
+        }
+        let started = try roles.start(["dev", "--owners", "1", "--workdir", work] + etcd)
+        let isReady = try started.wait { try started.output.contains("Ready.") }
+        try #require(isReady)
+        let line = try #require(started.output.split(separator: "\n").first { $0.contains("export FLUXON_ATTACH=") })
+        #expect(try roles.shell("\(line); printf %s \"$FLUXON_ATTACH\"").output == "\(work)/run/owner-1/external-1.sock")
+        try started.child.process.signal(SIGINT)
+        #expect(try started.end() == .exited(code: 0))
+    }
+
     @Test("processes start after those they need and stop in reverse order")
     func order() throws {
         _ = try serve(etcd + ["--owners", "2"], lines: 5)

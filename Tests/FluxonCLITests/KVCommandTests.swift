@@ -101,13 +101,13 @@ import Testing
         for command in ["get", "rm", "size"] {
             let result = try fluxon("kv", command, "nothing")
             #expect(result.ending == .exited(code: 3))
-            #expect(result.output == "fluxon: no such key: nothing\n")
+            #expect(result.output == "fluxon: no such key: 'nothing'\n")
         }
         let exists = try fluxon("kv", "exists", "nothing", "--json")
         #expect(exists.ending == .exited(code: 3))
         #expect(exists.output == "{\"key\": \"nothing\", \"exists\": false}\n")
         let object = try json(fluxon("kv", "get", "nothing", "--json").output)
-        #expect(object["error"]?.text == "no such key: nothing" && object["exit_code"]?.unsignedInteger == 3)
+        #expect(object["error"]?.text == "no such key: 'nothing'" && object["exit_code"]?.unsignedInteger == 3)
     }
 
     @Test("a removed value is gone, and an empty value is one")
@@ -138,6 +138,57 @@ import Testing
         let nowhere = try roles.run(["kv", "get", "k"])
         #expect(nowhere.ending == .exited(code: 64))
         #expect(nowhere.output.contains("give --attach PATH or set FLUXON_ATTACH"))
+    }
+
+    @Test("an answer that cannot be written is exit 1, whatever the command came to")
+    func fullDisk() throws {
+        try File.replace("\(roles.folder)/text", with: Array("hello\n".utf8))
+        _ = try fluxon("kv", "put", "k", "--file", "\(roles.folder)/text")
+        let f = "\(roles.folder)/fluxon"
+        for arguments in [
+            "kv get k", "kv get k --json", "kv size k", "kv exists k", "kv exists nothing", "kv size nothing --json", "members --json",
+            "status",
+            "status --json", "metrics", "metrics --json", "network list", "--help",
+        ] {
+            let shell = try roles.shell("\(f) \(arguments) > /dev/full", environment: ["FLUXON_ATTACH": owner.path])
+            #expect(shell.ending == .exited(code: 1), "\(arguments): \(shell.output)")
+            #expect(shell.output.contains("fluxon: cannot write standard output: No space left on device"), "\(arguments): \(shell.output)")
+        }
+    }
+
+    @Test("a file that says it has no size is read to its end")
+    func sizelessFile() throws {
+        let put = try fluxon("kv", "put", "k", "--file", "/proc/self/status", "--json")
+        #expect(put.ending == .exited(code: 0), "\(put.output)")
+        #expect(try json(put.output)["bytes"]?.unsignedInteger ?? 0 > 100)
+        #expect(try fluxon("kv", "get", "k").output.hasPrefix("Name:\tfluxon\n"))
+    }
+
+    @Test("names of files are bytes: two that are the same as text are two, and each command takes its own")
+    func binaryNames() throws {
+        let f = "\(roles.folder)/fluxon"
+        let script = """
+            set -e; cd \(roles.folder); a=$(printf 'x\\377'); b=$(printf 'x\\376')
+            echo one > "$a"; echo two > "$b"
+            \(f) kv put "$b" --file "$a" >&2; \(f) kv put "$a" --file "$b" >&2
+            \(f) kv get "$a"; \(f) kv get "$b" --output "$b.out"; cat "$b.out"
+            ln -s \(owner.path) "$a.sock"; \(f) kv size "$a" --attach "$a.sock"; FLUXON_ATTACH="$a.sock" \(f) kv size "$a"
+            """
+        let shell = try roles.shell(script, environment: ["FLUXON_ATTACH": owner.path])
+        #expect(shell.ending == .exited(code: 0))
+        #expect(shell.output.hasSuffix("two\none\n4\n4\n"), "\(shell.output)")
+    }
+
+    @Test("what an operation failed with has its code for scripts, and its key for people")
+    func errorCode() throws {
+        try File.replace("\(roles.folder)/large", with: [UInt8](repeating: 1, count: 80 << 20))
+        let result = try fluxon("kv", "put", "a\nb", "--file", "\(roles.folder)/large", "--json")
+        #expect(result.ending == .exited(code: 1))
+        let object = try json(result.output)
+        #expect(object["code"]?.text == "value_too_large" && object["exit_code"]?.unsignedInteger == 1)
+        #expect(object["error"]?.text?.hasPrefix("put 'a\\nb': ") == true, "\(result.output)")
+        let nobody = try roles.run(["kv", "get", "k", "--json", "--attach", "\(roles.folder)/nobody.sock"])
+        #expect(try json(nobody.output)["code"]?.text == "connection_failed")
     }
 
     @Test("what failed is exit 1 with what was tried and why")

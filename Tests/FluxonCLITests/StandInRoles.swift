@@ -68,6 +68,16 @@ struct StandInRoles {
             outputPath: path)
     }
 
+    /// A script of the shell run to its end; standard output and error come together.
+    func shell(_ script: String, environment: [String: String] = [:]) throws -> (ending: ChildProcess.Ending?, output: String) {
+        let path = "\(folder)/shell-\(UInt32.random(in: 0 ... .max))"
+        let child = try ChildProcess(
+            executable: "/bin/sh", arguments: ["-c", script], environment: ["PATH": "/usr/bin:/bin"].merging(environment) { $1 },
+            output: File.open(path, .createNew))
+        _ = try Kernel.waitReadable([child.process.descriptor.number], timeout: .seconds(60))
+        return (try child.reap(), try text(path))
+    }
+
     /// `fluxon` run to its end, at most 60 s.
     func run(_ arguments: [String], environment: [String: String] = [:]) throws -> (ending: ChildProcess.Ending?, output: String) {
         let started = try start(arguments, environment: environment)

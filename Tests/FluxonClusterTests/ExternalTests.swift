@@ -46,7 +46,7 @@ import Testing
         let text = """
             cluster_name: other
             instance_key: stranger
-            shared_memory_path: /dev/shm
+            shared_memory_path: \(cluster.poolFolder)/1
             shared_file_path: \(cluster.folder)/run-1
 
             """
@@ -55,5 +55,23 @@ import Testing
             name: "stranger", executable: "\(TestCluster.products)/fluxon-external", arguments: ["--config", path], folder: cluster.folder)
         #expect(throws: RoleFailure.self) { try stranger.start(within: .seconds(15)) }
         #expect(stranger.log.contains("'test'") && stranger.log.contains("'other'"))
+    }
+
+    @Test("an external whose shared_memory_path is not its owner's ends and names both folders")
+    func wrongMemoryPath() throws {
+        let cluster = try TestCluster(owners: 1)
+        let path = "\(cluster.folder)/astray.yaml"
+        let text = """
+            cluster_name: test
+            instance_key: astray
+            shared_memory_path: \(cluster.poolFolder)/2
+            shared_file_path: \(cluster.folder)/run-1
+
+            """
+        try File.replace(path, with: Array(text.utf8))
+        let astray = RoleProcess(
+            name: "astray", executable: "\(TestCluster.products)/fluxon-external", arguments: ["--config", path], folder: cluster.folder)
+        #expect(throws: RoleFailure.self) { try astray.start(within: .seconds(15)) }
+        #expect(astray.log.contains("fluxon-external: ") && astray.log.contains("\(cluster.poolFolder)/1/pool"), "\(astray.log)")
     }
 }

@@ -123,7 +123,7 @@ struct Place {
 
     static func describe(_ cluster: String, socket: String, in folder: String) throws {
         let description = SharedDescription(
-            clusterName: cluster, subCluster: nil, owner: InstanceKey("owner-1"), epoch: 1, pool: "/dev/null", indexSlots: 1,
+            clusterName: cluster, subCluster: nil, owner: InstanceKey("owner-1"), epoch: 1, pool: "\(folder)/pool", indexSlots: 1,
             socket: socket,
             etcdEndpoints: [])
         try File.replace("\(folder)/shared.json", with: description.encoded())

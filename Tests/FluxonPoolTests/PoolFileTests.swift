@@ -45,6 +45,21 @@ import Testing
         withExtendedLifetime(first) {}
     }
 
+    @Test("a pool that has taken a dead one's place is neither removed nor taken for it")
+    func otherPool() throws {
+        let folder = Folder()
+        do { _ = try PoolFile.open(folder: folder.path, capacityBytes: 1 << 20, hashSeed: 1) }
+        #expect {
+            try PoolFile.open(folder: folder.path, capacityBytes: 1 << 20, hashSeed: 1) {
+                // Whoever does not know the lock puts its own there while this owner has the dead one's.
+                try File.replace("\(folder.path)/pool", with: [7])
+            }
+        } throws: { error in
+            if case .inUse = error as? PoolError { true } else { false }
+        }
+        #expect(try File.readAll("\(folder.path)/pool", limit: 1) == [7])
+    }
+
     @Test("R1: a dead owner's pool is fenced for its readers and replaced; the new one attests it and has a later epoch")
     func replaced() throws {
         let folder = Folder()

@@ -51,6 +51,45 @@ final class TemporaryFolder {
         #expect(try File.tryLock(second))
     }
 
+    @Test("a lock whose file was removed is nobody's: who takes the name makes another, which the first one leaves alone")
+    func lockFile() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/lock"
+        do {
+            let first = try FileLock(path: path)
+            #expect(throws: SystemError.self) { _ = try FileLock(path: path) }
+            try File.remove(path)
+            let second = try FileLock(path: path)
+            _ = consume first
+            #expect(try FileIdentity(at: path) != nil)
+            #expect(throws: SystemError.self) { _ = try FileLock(path: path) }
+            withExtendedLifetime(second) {}
+        }
+        #expect(try FileIdentity(at: path) == nil)
+    }
+
+    @Test("a name is removed only while it is that of the file that was meant")
+    func removeIfStill() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/state"
+        let file = try File.open(path, .createNew)
+        let identity = try FileIdentity(of: file)
+        try File.replace(path, with: [1])
+        try File.remove(path, ifStill: identity)
+        #expect(try File.readAll(path, limit: 1) == [1])
+    }
+
+    @Test("a file that was half written leaves no other name behind")
+    func halfWritten() throws {
+        let folder = try TemporaryFolder()
+        #expect(throws: SystemError.self) { try File.replace("\(folder.path)/no/such", with: [1]) }
+        try File.makeDirectories("\(folder.path)/taken/inside")
+        #expect(throws: SystemError.self) { try File.replace("\(folder.path)/taken", with: [1]) }
+        #expect(try FileIdentity(at: "\(folder.path)/taken.\(getpid()).new") == nil)
+        rmdir("\(folder.path)/taken/inside")
+        rmdir("\(folder.path)/taken")
+    }
+
     @Test("a file is replaced as a whole and read back, up to the limit")
     func replacing() throws {
         let folder = try TemporaryFolder()

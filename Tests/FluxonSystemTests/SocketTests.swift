@@ -43,15 +43,70 @@ import Testing
         if try Socket.accept(on: listener.number) != nil { Issue.record("accepted a second connection") }
     }
 
-    @Test("a stale socket file is replaced, a served one is refused as in use")
+    @Test("a stale socket file is replaced, a served one is refused as in use, also one of a process that claims no names")
     func unixStale() throws {
         let folder = try TemporaryFolder()
-        let address = SocketAddress.unix("\(folder.path)/socket")
-        do { _ = try Socket.listen(on: address) }
-        let second = try Socket.listen(on: address)
-        let error = #expect(throws: SystemError.self) { _ = try Socket.listen(on: address) }
+        let path = "\(folder.path)/socket"
+        do { _ = try Socket.listen(on: .unix(path)) }
+        var name = try SocketName(claiming: path)
+        let listener = try name.listen()
+        let error = #expect(throws: SystemError.self) { _ = try SocketName(claiming: path) }
         #expect(error?.isInUse == true)
-        #expect(second.number >= 0)
+        #expect(listener.number >= 0)
+        _ = consume name
+        #expect(try FileIdentity(at: path) == nil && FileIdentity(at: "\(path).lock") == nil)
+        let old = try Socket.listen(on: .unix(path))
+        let refused = #expect(throws: SystemError.self) {
+            var other = try SocketName(claiming: path)
+            _ = try other.listen()
+        }
+        #expect(refused?.isInUse == true)
+        #expect(try FileIdentity(at: path) != nil)
+        withExtendedLifetime(old) {}
+    }
+
+    @Test("what is no socket is not replaced by one, and what has taken a socket's place stays")
+    func socketOfOthers() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/socket"
+        try File.replace(path, with: [1])
+        let error = #expect(throws: SystemError.self) {
+            var name = try SocketName(claiming: path)
+            _ = try name.listen()
+        }
+        #expect(error?.isInUse == true)
+        #expect(try File.readAll(path, limit: 1) == [1])
+        try File.remove(path)
+        do {
+            var name = try SocketName(claiming: path)
+            _ = try name.listen()
+            try File.replace(path, with: [2])
+        }
+        #expect(try File.readAll(path, limit: 1) == [2])
+    }
+
+    @Test("a socket is for its user and group alone")
+    func socketMode() throws {
+        let folder = try TemporaryFolder()
+        var name = try SocketName(claiming: "\(folder.path)/socket")
+        let listener = try name.listen()
+        var status = stat()
+        #expect(stat("\(folder.path)/socket", &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o660)
+        withExtendedLifetime(listener) {}
+        withExtendedLifetime(name) {}
+    }
+
+    @Test("a process descriptor says whether its process is dead, and what is none is no process")
+    func processEnd() throws {
+        #expect(try !ProcessDescriptor(processID: getpid()).hasEnded())
+        let child = try ChildProcess(executable: "/bin/true", arguments: [], environment: [:], output: File.inMemory(name: "output"))
+        _ = try Kernel.waitReadable([child.process.descriptor.number], timeout: .seconds(10))
+        #expect(try child.process.hasEnded())
+        let first = try ProcessDescriptor(processID: getpid())
+        #expect(try first.uniqueNumber == ProcessDescriptor(processID: getpid()).uniqueNumber)
+        #expect(first.uniqueNumber == nil || first.uniqueNumber != child.process.uniqueNumber)
+        #expect(throws: SystemError.self) { try ProcessDescriptor(owning: File.inMemory(name: "none")).hasEnded() }
     }
 
     @Test("connecting where nobody listens says so and what to check")

@@ -140,5 +140,6 @@ int cfluxon_membarrier_register(void);
 int cfluxon_membarrier(void);
 
 #include "CLinuxMemory.h"
+#include "CLinuxNames.h"
 
 #endif

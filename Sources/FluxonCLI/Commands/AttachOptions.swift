@@ -1,7 +1,6 @@
 import ArgumentParser
 import Fluxon
 import FluxonCore
-import Foundation
 
 /// `--attach`, `--timeout` and `--json`: what every command takes that talks to a running cluster.
 struct AttachOptions: ParsableArguments {
@@ -24,8 +23,8 @@ struct AttachOptions: ParsableArguments {
 
     /// Where to attach.
     func path() throws -> String {
-        if let attach, !attach.isEmpty { return attach }
-        if let path = ProcessInfo.processInfo.environment["FLUXON_ATTACH"], !path.isEmpty { return path }
+        if let attach, !attach.isEmpty { return try CommandLineBytes.path(attach) }
+        if let path = CommandLineBytes.environment("FLUXON_ATTACH") { return try CommandLineBytes.path(path) }
         throw CommandFailure.usage(
             "nowhere to attach: give --attach PATH or set FLUXON_ATTACH to the socket of an external or owner, or to a shared.json; "
                 + "`fluxon dev` starts a cluster and prints such a path")

@@ -75,7 +75,7 @@ struct BenchCommand: AsyncParsableCommand {
 
     /// A store at another owner, nil with a note when there is none.
     private func connectToPeer(of store: Store) async throws -> Store? {
-        var path = peer
+        var path = try peer.map { try CommandLineBytes.path($0) }
         if path == nil {
             let control = try ControlClient(path: attach.path(), timeout: attach.duration)
             let members = try await control.members().members

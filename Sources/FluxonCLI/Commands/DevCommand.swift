@@ -65,6 +65,9 @@ struct DevCommand: ParsableCommand {
         if withoutMaster, etcd.isEmpty {
             throw ValidationError("--without-master joins a running cluster: say where its etcd is with --etcd URL")
         }
+        if let workdir, String(validating: CommandLineBytes.typed(workdir), as: UTF8.self) == nil {
+            throw ValidationError("--workdir \(CommandLineBytes.shown(workdir)): must be UTF-8, as the configurations are that name it")
+        }
         // The roles check their files again; here the option is named that the value came from.
         for (option, value) in [("--cluster-name", clusterName), ("--prefix", prefix + "x")] {
             guard value.utf8.count <= 200, value.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }),
@@ -74,7 +77,7 @@ struct DevCommand: ParsableCommand {
     }
 
     func run() throws {
-        let surroundings = try DevSurroundings(workdir: workdir)
+        let surroundings = try DevSurroundings(workdir: workdir.map { CommandLineBytes.shown($0) })
         do {
             try serve(try plan(in: surroundings), free: surroundings.freeBytes)
         } catch Supervisor.StartFailure.interrupted {
@@ -169,8 +172,6 @@ struct DevCommand: ParsableCommand {
         for folder in [plan.logFolder, plan.configurationFolder, plan.workFolder + "/run"] { try File.makeDirectories(folder) }
         for number in 1...plan.ownerCount {
             try File.makeDirectories(plan.sharedFolder(number))
-            // What an earlier run left there would look like an owner that serves.
-            try File.remove("\(plan.sharedFolder(number))/\(SharedDescription.fileName)")
         }
         // Nor is there anything left of the cluster that an earlier run's master remembers: its owners' pools are gone, and this one would
         // wait until nobody could read them any more.
@@ -204,7 +205,7 @@ struct DevCommand: ParsableCommand {
             """
 
             Ready. In another terminal:
-              export FLUXON_ATTACH=\(external)
+              export FLUXON_ATTACH=\(DevPlan.shell(external))
               fluxon kv put hello --file README.md
               fluxon kv get hello
             Logs: \(plan.logFolder). Ctrl-C stops everything.

@@ -26,7 +26,7 @@ struct GetCommand: AsyncParsableCommand {
     func run() async throws {
         let store = try await attach.connect(as: "fluxon kv get")
         let start = ContinuousClock.now
-        guard let value = try await store.get(key.bytes, timeout: attach.duration) else { throw noSuchKey(key.key) }
+        guard let value = try await store.get(key.bytes, timeout: attach.duration) else { throw noSuchKey(key.bytes) }
         let fetched = ContinuousClock.now - start
         if output == "-" {
             try print(value)
@@ -59,7 +59,7 @@ struct GetCommand: AsyncParsableCommand {
             text.map { ("text", .string($0)) } ?? ("base64", .string(Data(bytes).base64EncodedString()))
         answer(
             true, nil,
-            [("key", .string(key.key)), ("bytes", .integer(Int64(value.count))), ("version", .string("\(value.version)")), content])
+            [("key", .string(key.shown)), ("bytes", .integer(Int64(value.count))), ("version", .string("\(value.version)")), content])
     }
 
     private func report(_ value: Value, fetched: Duration, total: Duration) {
@@ -67,11 +67,11 @@ struct GetCommand: AsyncParsableCommand {
         let all = Speed(bytes: value.count, elapsed: total)
         answer(
             attach.json,
-            "\(key.key): \(ByteSize.describe(value.count)), readable after \(fetch.time), written to \(output) after \(all.time), \(all.rate)",
+            "\(key.shown): \(ByteSize.describe(value.count)), readable after \(fetch.time), written to \(CommandLineBytes.shown(output)) after \(all.time), \(all.rate)",
             [
-                ("key", .string(key.key)), ("bytes", .integer(Int64(value.count))), ("version", .string("\(value.version)")),
+                ("key", .string(key.shown)), ("bytes", .integer(Int64(value.count))), ("version", .string("\(value.version)")),
                 ("fetch_seconds", .number(fetch.seconds)), ("seconds", .number(all.seconds)), ("gb_per_s", .number(all.gigabytesPerSecond)),
-                ("output", .string(output)),
+                ("output", .string(CommandLineBytes.shown(output))),
             ])
     }
 }

@@ -35,15 +35,10 @@ struct KeyArgument: ParsableArguments {
         }
     }
 
-    var bytes: [UInt8] { Self.typed(key) }
-
-    /// An argument as it was typed. Its text is that where it is UTF-8; what is not Swift replaces by U+FFFD, and that would be another key.
-    static func typed(_ text: String) -> [UInt8] {
-        guard text.contains("\u{FFFD}") else { return Array(text.utf8) }
-        let line = (try? File.readAll("/proc/self/cmdline", limit: 4 << 20)) ?? []
-        let typed = line.split(separator: 0, omittingEmptySubsequences: false)
-        return typed.first { String(decoding: $0, as: UTF8.self).utf8.elementsEqual(text.utf8) }.map { Array($0) } ?? Array(text.utf8)
-    }
+    /// The key as it was typed.
+    var bytes: [UInt8] { CommandLineBytes.typed(key) }
+    /// The key as text, for people: what is not UTF-8 in it is replaced.
+    var shown: String { String(decoding: bytes, as: UTF8.self) }
 }
 
 /// What a command answers, as text or as one JSON object.
@@ -55,4 +50,4 @@ func answer(_ json: Bool, _ text: String?, _ members: [(name: String, value: JSO
     }
 }
 
-func noSuchKey(_ key: String) -> CommandFailure { .noSuchKey("no such key: \(key)") }
+func noSuchKey(_ key: [UInt8]) -> CommandFailure { .noSuchKey("no such key: \(Key.quoted(key))") }

@@ -34,7 +34,7 @@ struct ListCommand: AsyncParsableCommand {
 
     func run() async throws {
         let control = try ControlClient(path: attach.path(), timeout: attach.duration)
-        var listing = KeyListing(prefix: KeyArgument.typed(prefix))
+        var listing = KeyListing(prefix: CommandLineBytes.typed(prefix))
         var rest = limit ?? Int.max
         while rest > 0, let page = try await listing.nextPage(control) {
             for entry in page.prefix(rest) { Terminal.line(line(entry)) }

@@ -38,9 +38,9 @@ struct PutCommand: AsyncParsableCommand {
         }
         let speed = Speed(bytes: bytes, elapsed: ContinuousClock.now - start)
         answer(
-            attach.json, "\(key.key): \(ByteSize.describe(bytes)) in \(speed.time), \(speed.rate), version \(version)",
+            attach.json, "\(key.shown): \(ByteSize.describe(bytes)) in \(speed.time), \(speed.rate), version \(version)",
             [
-                ("key", .string(key.key)), ("bytes", .integer(Int64(bytes))), ("version", .string("\(version)")),
+                ("key", .string(key.shown)), ("bytes", .integer(Int64(bytes))), ("version", .string("\(version)")),
                 ("seconds", .number(speed.seconds)),
                 ("gb_per_s", .number(speed.gigabytesPerSecond)),
             ])

@@ -23,7 +23,7 @@ struct RemoveCommand: AsyncParsableCommand {
 
     func validate() throws {
         switch (key, prefix) {
-        case (let key?, nil): try KeyArgument.check(KeyArgument.typed(key))
+        case (let key?, nil): try KeyArgument.check(CommandLineBytes.typed(key))
         case (nil, let prefix?):
             if prefix.isEmpty { throw ValidationError("--prefix '': that would be every key of the cluster; name at least one byte") }
             try KeyListing.checkPrefix(prefix)
@@ -34,17 +34,18 @@ struct RemoveCommand: AsyncParsableCommand {
     func run() async throws {
         let store = try await attach.connect(as: "fluxon kv rm")
         if let key {
-            guard try await store.remove(KeyArgument.typed(key)) else { throw noSuchKey(key) }
-            return answer(attach.json, nil, [("key", .string(key)), ("removed", .bool(true))])
+            let bytes = CommandLineBytes.typed(key)
+            guard try await store.remove(bytes) else { throw noSuchKey(bytes) }
+            return answer(attach.json, nil, [("key", .string(CommandLineBytes.shown(key))), ("removed", .bool(true))])
         }
         let prefix = prefix ?? ""
         let control = try ControlClient(path: attach.path(), timeout: attach.duration)
-        var listing = KeyListing(prefix: KeyArgument.typed(prefix))
+        var listing = KeyListing(prefix: CommandLineBytes.typed(prefix))
         var count = 0
         while let page = try await listing.nextPage(control) { count += try await Self.remove(page.map(\.key), from: store) }
         if let warning = listing.warning { Terminal.note(warning) }
-        guard count > 0 else { throw CommandFailure.noSuchKey("no key begins with \(prefix)") }
-        answer(attach.json, "removed \(count)", [("prefix", .string(prefix)), ("removed", .integer(Int64(count)))])
+        guard count > 0 else { throw CommandFailure.noSuchKey("no key begins with \(Key.quoted(CommandLineBytes.typed(prefix)))") }
+        answer(attach.json, "removed \(count)", [("prefix", .string(CommandLineBytes.shown(prefix))), ("removed", .integer(Int64(count)))])
     }
 
     /// How many of `keys` were there to be removed.
@@ -72,7 +73,7 @@ struct ExistsCommand: AsyncParsableCommand {
     func run() async throws {
         let store = try await attach.connect(as: "fluxon kv exists")
         let exists = try await store.exists(key.bytes)
-        answer(attach.json, exists ? "yes" : "no", [("key", .string(key.key)), ("exists", .bool(exists))])
+        answer(attach.json, exists ? "yes" : "no", [("key", .string(key.shown)), ("exists", .bool(exists))])
         if !exists { throw ExitCode(3) }
     }
 }
@@ -87,7 +88,7 @@ struct SizeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let store = try await attach.connect(as: "fluxon kv size")
-        guard let bytes = try await store.size(key.bytes) else { throw noSuchKey(key.key) }
-        answer(attach.json, "\(bytes)", [("key", .string(key.key)), ("bytes", .integer(Int64(bytes)))])
+        guard let bytes = try await store.size(key.bytes) else { throw noSuchKey(key.bytes) }
+        answer(attach.json, "\(bytes)", [("key", .string(key.shown)), ("bytes", .integer(Int64(bytes)))])
     }
 }

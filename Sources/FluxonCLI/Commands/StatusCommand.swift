@@ -8,16 +8,19 @@ struct StatusCommand: AsyncParsableCommand {
         discussion: """
             First whether all is well, or what is not; exit 1 where something is not. Then the figures of each.
 
-            Owner. state: valid while it holds a lease from the master, which lets it answer gets by itself. term: counts the masters that \
-            led. generation: counts this owner's starts. linked: connected to the master. last_failover_ms: how long it was without a \
-            master at the last change of master. pool_bytes: what it lends. live_bytes: what values take of it. unassigned_bytes: what no \
-            value and no process has claimed. retired: values that are gone and still read by somebody. processes: attached to the pool. \
-            tickets: leaves to read from it that other owners hold. misses: gets that the pool could not answer. fetches: values that came \
-            from other owners. evictions: values dropped to make room. relay…: what passes through it between owners that cannot reach \
-            each other.
+            Owner. state: valid while it holds a lease from the master, which lets it answer gets by itself. problem: what is in the way of \
+            that. term: counts the masters that led. generation: counts this owner's starts. linked: connected to the master. \
+            last_failover_ms: how long it was without a master at the last change of master. pool_bytes: what it lends. live_bytes: what \
+            values take of it. unassigned_bytes: what no value and no process has claimed. retired: values that are gone and still read by \
+            somebody. processes: attached to the pool. tickets: leaves to read from it that other owners hold. misses: gets that the pool \
+            could not answer. fetches: values that came from other owners. evictions: values dropped to make room. relay…: what passes \
+            through it between owners that cannot reach each other.
 
-            Master. state: leading; collecting inventories (it hears from the owners what they hold, puts wait); standing by. opening_ms: \
-            how long that took after its election. removals: keys that are gone with their last copy, by eviction or with a lost owner.
+            Processes. Each session of one: its name (`Store.Options.name`), number and user, and what it holds of the pool.
+
+            Master. state: leading; collecting inventories (it hears from the owners what they hold, puts wait); paused (etcd does not \
+            confirm that it leads); standing by. opening_ms: how long collecting took after its election. removals: keys that are gone \
+            with their last copy, by eviction or with a lost owner.
             """)
 
     @OptionGroup var attach: AttachOptions

@@ -79,7 +79,7 @@ struct DevPlan {
                 # The cluster's metadata lives in one file of the master's, behind the part of etcd's API that is needed.
                 embedded_metadata:
                   listen: 127.0.0.1:\(port)
-                  path: \(metadataFiles[0])
+                  path: \(Self.yaml(metadataFiles[0]))
                 """
             }
         return member(
@@ -105,9 +105,9 @@ struct DevPlan {
                 instance_key: \(prefix)owner-\(number)
                 etcd_endpoints: \(endpointList)
                 # The pool lies here, on a tmpfs.
-                shared_memory_path: \(poolFolder)/\(prefix)owner-\(number)
+                shared_memory_path: \(Self.yaml("\(poolFolder)/\(prefix)owner-\(number)"))
                 # shared.json, the socket and what else processes of this machine need.
-                shared_file_path: \(sharedFolder(number))
+                shared_file_path: \(Self.yaml(sharedFolder(number)))
                 # \(ByteSize.describe(poolBytesPerOwner)), reserved in full at start.
                 contribute_to_cluster_pool_size: \(poolBytesPerOwner)
                 network:
@@ -126,8 +126,8 @@ struct DevPlan {
                 cluster_name: \(clusterName)
                 instance_key: \(name)
                 # Both are the owner's.
-                shared_memory_path: \(poolFolder)/\(prefix)owner-\(number)
-                shared_file_path: \(sharedFolder(number))
+                shared_memory_path: \(Self.yaml("\(poolFolder)/\(prefix)owner-\(number)"))
+                shared_file_path: \(Self.yaml(sharedFolder(number)))
 
                 """)
     }

@@ -10,18 +10,20 @@ private let pieceBytes = 4 << 20
 struct FileInput: ~Copyable {
     private let file: Descriptor
     private let path: String
-    /// Size of a regular file; nil for a pipe or a device, whose end is only known when it comes.
+    /// Size of a regular file; nil for a pipe or a device, whose end is only known when it comes, and for one of no size: the files of
+    /// /proc say so, and have bytes all the same.
     let regularByteCount: Int?
 
     /// - Parameter path: `-` is standard input.
     init(path: String) throws {
-        let name = path == "-" ? "standard input" : path
-        let file = try path == "-" ? Descriptor(owning: dup(STDIN_FILENO)) : File.open(path, .read)
+        let name = path == "-" ? "standard input" : CommandLineBytes.shown(path)
+        let file =
+            try path == "-" ? Descriptor(owning: dup(STDIN_FILENO)) : File.open(named: CommandLineBytes.typed(path), for: .read)
         var status = stat()
         guard fstat(file.number, &status) == 0 else { throw CommandFailure.failed("cannot read \(name): \(SystemError.message(errno))") }
         let kind = status.st_mode & S_IFMT
         guard kind != S_IFDIR else { throw CommandFailure.failed("\(name) is a folder; a value is one file") }
-        regularByteCount = kind == S_IFREG && path != "-" ? Int(status.st_size) : nil
+        regularByteCount = kind == S_IFREG && status.st_size > 0 && path != "-" ? Int(status.st_size) : nil
         self.file = file
         self.path = name
     }
@@ -75,9 +77,8 @@ struct FileOutput: ~Copyable {
 
     /// Made when missing, else emptied first.
     init(path: String) throws {
-        let number = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard number >= 0 else { throw CommandFailure.failed("cannot write \(path): \(SystemError.message(errno))") }
-        self.init(file: Descriptor(owning: number), path: path)
+        let file = try File.open(named: CommandLineBytes.typed(path), for: .overwrite)
+        self.init(file: file, path: CommandLineBytes.shown(path))
     }
 
     /// Writes the value out of shared memory, telling how many bytes are through after each piece.

@@ -29,7 +29,7 @@ struct KeyListing {
     }
 
     static func checkPrefix(_ prefix: String) throws {
-        let count = KeyArgument.typed(prefix).count
+        let count = CommandLineBytes.typed(prefix).count
         if count > Limits.keyBytes { throw ValidationError("a key has at most \(Limits.keyBytes) bytes, this prefix \(count)") }
     }
 

@@ -1,27 +1,40 @@
 import FluxonSystem
 import Glibc
+import Synchronization
 
 /// What a command says: results on standard output, everything else on standard error.
 enum Terminal {
     /// One line of result. Unbuffered: a script may wait for it.
-    static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+    static func line(_ text: String) {
+        if let number = write(text + "\n", to: STDOUT_FILENO) { outputFailure.withLock { $0 = $0 ?? number } }
+    }
+
+    /// The first error of writing a result.
+    private static let outputFailure = Mutex<CInt?>(nil)
+
+    /// To be asked before a command says that all went well.
+    static func checkOutput() throws(CommandFailure) {
+        guard let number = outputFailure.withLock({ $0 }) else { return }
+        throw CommandFailure.failed("cannot write standard output: \(SystemError.message(number))")
+    }
 
     /// One line for a person who watches.
-    static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+    static func note(_ text: String) { _ = write(text + "\n", to: STDERR_FILENO) }
 
-    static func error(_ text: String) { write("fluxon: \(text)\n", to: STDERR_FILENO) }
+    static func error(_ text: String) { _ = write("fluxon: \(text)\n", to: STDERR_FILENO) }
 
     /// Text as it is, without a line's end: a progress bar writes so.
-    static func raw(_ text: String) { write(text, to: STDERR_FILENO) }
+    static func raw(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 
-    private static func write(_ text: String, to descriptor: CInt) {
+    /// - Returns: what kept it from being written, if anything did.
+    private static func write(_ text: String, to descriptor: CInt) -> CInt? {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            // Nobody is left to be told when the terminal itself is gone.
-            guard count > 0 || (count < 0 && errno == EINTR) else { return }
+            guard count > 0 || (count < 0 && errno == EINTR) else { return errno }
             rest = rest.dropFirst(max(count, 0))
         }
+        return nil
     }
 
     /// Text in bold where standard error or output is a terminal that can; elsewhere as it is.

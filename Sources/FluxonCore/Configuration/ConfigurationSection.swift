@@ -83,10 +83,12 @@ struct ConfigurationSection {
         return values.contains { $0 == nil } ? nil : values.compactMap { $0 }
     }
 
-    /// The section at `key`, nil when absent or not a mapping.
+    /// The section at `key`, nil when absent or not a mapping. `key:` with nothing behind it is a section without keys: somebody wanted
+    /// one, and to take `tls:` for absent would leave everything unencrypted in silence.
     mutating func section(_ key: String) -> ConfigurationSection? {
         known.append(key)
-        guard let node = node(key) else { return nil }
+        guard var node = entries.first(where: { $0.key == key })?.node else { return nil }
+        if node.isNothing { node = Node([(Node, Node)]()) }
         return ConfigurationSection(prefix: "\(prefix)\(key).", node: node, problems: problems)
     }
 

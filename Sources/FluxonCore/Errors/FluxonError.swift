@@ -57,6 +57,28 @@ public struct FluxonError: Error, Sendable {
     }
 }
 
+extension FluxonError.Code {
+    /// Whether trying again helps only after a person has changed something: such a refusal is logged as an error.
+    package var needsAPerson: Bool {
+        [.clusterMismatch, .versionMismatch, .permissionDenied, .invalidConfiguration, .protocolViolation, .alreadyInUse].contains(self)
+    }
+}
+
+extension FluxonError.Code: CustomStringConvertible {
+    private static let names: [FluxonError.Code: String] = [
+        .invalidArgument: "invalid_argument", .poolExhausted: "pool_exhausted", .valueTooLarge: "value_too_large",
+        .notCurrent: "not_current", .unavailable: "unavailable", .deadlineExceeded: "deadline_exceeded",
+        .unknownOutcome: "unknown_outcome", .conditionFailed: "condition_failed", .cancelled: "cancelled",
+        .connectionFailed: "connection_failed", .clusterMismatch: "cluster_mismatch", .versionMismatch: "version_mismatch",
+        .permissionDenied: "permission_denied", .invalidConfiguration: "invalid_configuration",
+        .protocolViolation: "protocol_violation", .system: "system", .alreadyInUse: "already_in_use", .closed: "closed",
+        .internalError: "internal_error",
+    ]
+
+    /// The name that scripts see, `not_current` for instance; it never changes. A code of a newer version is `code_` and its number.
+    public var description: String { Self.names[self] ?? "code_\(rawValue)" }
+}
+
 extension FluxonError: CustomStringConvertible {
     public var description: String {
         guard let cause else { return message }

@@ -18,7 +18,8 @@ package struct StatusSummary: Hashable, Sendable {
         }
         if let master = Self.section(of: "master", in: status) {
             if let state = master.figures["state"], state != "leading" {
-                problems.append("\(master.name) is \(state): puts and misses wait")
+                let what = state == Self.unanswered ? "the master at \(master.name) \(state)" : "\(master.name) is \(state)"
+                problems.append("\(what): puts and misses wait\(Self.reason(master.figures))")
             }
         } else {
             problems.append("no master answers: puts and misses wait until one leads")
@@ -31,9 +32,19 @@ package struct StatusSummary: Hashable, Sendable {
             problems.append("\(owner.name) is not connected to a master (leader: \(owner.figures["leader"] ?? "none"))")
         }
         if let state = owner.figures["state"], state != "valid" {
-            problems.append("\(owner.name) is \(state): its lease from the master has run out, and gets wait for the next one")
+            problems.append(
+                "\(owner.name) is \(state): its lease from the master has run out, and gets wait for the next one\(Self.reason(owner.figures))"
+            )
         }
         if let away = owner.figures["unreachable"], away != "none" { problems.append("\(owner.name) cannot connect to \(away)") }
+    }
+
+    /// The state of a master that could not be asked, in the section that stands for its own words.
+    package static let unanswered = "does not answer"
+
+    /// What the process itself says is in its way.
+    private static func reason(_ figures: [String: String]) -> String {
+        figures[StatusAnswer.problemName].flatMap { $0 == "none" ? nil : " (\($0))" } ?? ""
     }
 
     private mutating func judge(_ answer: MembersAnswer) {

@@ -1,5 +1,6 @@
 package import FluxonEtcd
 private import FoundationEssentials
+internal import FluxonSystem
 internal import GRDB
 
 /// Keys with their history in a SQLite file: etcd's revisions, compaction and transactions for one machine.
@@ -34,6 +35,8 @@ package final class MetadataStore {
     /// Opens the file, makes it if it is missing, and locks it against other processes.
     package init(path: String) throws(MetadataStoreError) {
         self.path = path
+        // SQLite would give it what the umask leaves; its journal gets what the file has. One that is there, or cannot be made, is its matter.
+        if path.hasPrefix("/") { _ = try? File.open(path, .createNew) }
         do {
             queue = try DatabaseQueue(path: path, configuration: MetadataSchema.configuration())
             let meta = try queue.write { db in

@@ -26,6 +26,11 @@ package struct Authority: Sendable {
     /// Whether etcd has said since `instant` that this master leads.
     package func isConfirmed(since instant: BootInstant) -> Bool { confirmedSending > instant }
 
+    /// How long the authority has been over for want of a transaction that succeeded; nil: it is not.
+    package func lapsed(now: BootInstant) -> Duration? {
+        isOver || mayAct(now: now) ? nil : now.since(confirmedSending)
+    }
+
     /// A guarded transaction that was sent at `sending` succeeded. Answers may arrive out of order.
     package mutating func confirmed(sending: BootInstant) {
         confirmedSending = max(confirmedSending, sending)

@@ -66,13 +66,24 @@ extension RoutingActor {
 
     func status(title: String) -> StatusAnswer.Section {
         let state =
-            term == 0 ? "standing by" : isHistoryLost ? "waiting for `fluxon recover`" : isOpen ? "leading" : "collecting inventories"
+            term == 0
+            ? "standing by"
+            : isHistoryLost ? "waiting for `fluxon recover`" : lapsed != nil ? "paused" : isOpen ? "leading" : "collecting inventories"
         let strangers = strangerNames
+        let problem =
+            switch state {
+            case "paused":
+                "no transaction in etcd has confirmed for \(lapsed?.components.seconds ?? 0) s that it leads: it grants and completes nothing; "
+                    + "see whether etcd answers"
+            case "collecting inventories": "puts wait until every owner has reported what it holds; see `fluxon members`"
+            case "waiting for `fluxon recover`": "etcd does not know what an owner has seen: it was wiped or restored; run `fluxon recover`"
+            default: "none"
+            }
         let reachability = reachabilityCounts
         return StatusAnswer.Section(
             title: title,
             figures: [
-                .init("cluster", cluster), .init("state", state), .init("term", "\(term)"),
+                .init("cluster", cluster), .init("state", state), .init(StatusAnswer.problemName, problem), .init("term", "\(term)"),
                 .init("opening_ms", opening.map { "\($0.clampedNanoseconds / 1_000_000)" } ?? "none"), .init("keys", "\(keyCount)"),
                 .init("members", "\(directory.all.count)"), .init("frames_received", "\(counters.framesReceived)"),
                 .init("messages_received", "\(counters.messagesReceived)"), .init("frames_sent", "\(counters.framesSent)"),

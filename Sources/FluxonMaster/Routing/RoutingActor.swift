@@ -55,6 +55,8 @@ package actor RoutingActor {
     /// Owners that have seen what etcd does not know.
     var strangerNames: [String] { table?.strangerNames ?? [] }
     var isHistoryLost: Bool { table?.isHistoryLost ?? false }
+    /// How long etcd has not confirmed that this master leads, where that is too long to act; nil: it may act, or does not lead.
+    package var lapsed: Duration? { table?.authority.lapsed(now: loop.now) }
     /// R8: commits are completed.
     package var isOpen: Bool { table?.isOpen ?? false }
 

@@ -131,7 +131,6 @@ package final class ReplicaFetcher {
             peers.transferSucceeded(holder)
             arrived(attempt, flags)
         case .failure(let error):
-            logger.notice("transfer failed", metadata: ["fluxon.error": "\(error)"])
             peers.transferFailed(holder, error)
             var attempt = attempt
             attempt.verified += error.verified
@@ -164,7 +163,9 @@ package final class ReplicaFetcher {
 
     private func giveUp(_ attempt: Attempt) {
         driver.release(attempt.extent)
-        driver.fetched(attempt.request, .failed)
+        // Why each of them did not is known best by now.
+        let holders = attempt.request.holders.map(peers.describe).joined(separator: ", ")
+        driver.fetched(attempt.request, .failed, because: holders)
     }
 }
 

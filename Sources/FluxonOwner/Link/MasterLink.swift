@@ -28,6 +28,7 @@ package final class MasterLink {
     private var patience = RefusalPatience()
     /// Why no master takes this owner.
     private var trouble = StateLog<String>()
+    private var loss: String?
     private var isClosed = false
 
     private var directory = PeerDirectory()
@@ -51,9 +52,13 @@ package final class MasterLink {
 
     /// The owners by their numbers, from the master's directory.
     package var owners: [OwnerID: MemberDescription] { directory.owners }
-    package var isLinked: Bool { stream != nil }
+    package var isLinked: Bool { driver.table.isLinked }
+    /// It has joined at a master, which may not have said anything yet.
+    package var hasJoined: Bool { stream != nil }
     /// The log has said why no master takes this owner.
     package var isTroubled: Bool { trouble.current != nil }
+    /// Why there is no link to the leader, as the log told it last; nil: there is one, it is being made, or nobody leads.
+    package var problem: String? { hasLeader && !isLinked ? loss.map { "no link to the master at \(leaderName): \($0)" } : nil }
     package var hasLeader: Bool { leader != nil }
     package var leaderName: String { leader.map { "\($0)" } ?? "none" }
 
@@ -96,15 +101,17 @@ package final class MasterLink {
     }
 
     /// - Parameter reason: What makes it another reason than the last one; the words may name times that pass.
-    private func isRefused(_ what: String, reason: String, _ words: String) {
+    private func isRefused(_ what: String, reason: String, _ words: String, level: Logger.Level = .warning) {
+        loss = words
         guard let count = trouble.note(reason, now: loop.now) else { return }
         ServiceNotifier.status("waits: \(words)")
-        logger.warning(
-            "\(what)", metadata: ["fluxon.reason": "\(words)", "fluxon.leader": "\(leaderName)", "fluxon.times": "\(count)"])
+        logger.log(
+            level: level, "\(what)", metadata: ["fluxon.reason": "\(words)", "fluxon.leader": "\(leaderName)", "fluxon.times": "\(count)"])
     }
 
     private func taken() {
         backoff.succeeded()
+        loss = nil
         guard trouble.cleared() else { return }
         ServiceNotifier.status("serves")
         logger.notice("taken by a master", metadata: ["fluxon.leader": "\(leaderName)"])
@@ -116,6 +123,9 @@ package final class MasterLink {
         guard let leader, !isClosed, stream == nil else { return }
         retry?.cancel()
         let client = self.client ?? RPCClient(loop: loop, target: leader, tls: tls)
+        client.onDisconnect = { [weak self] error in
+            self?.isRefused("no link to the master; trying on", reason: "\(error)", "\(error)", level: Self.level(of: error.cause))
+        }
         self.client = client
         let stream = client.openWithoutDeadline(MethodPath.masterLink, waitsForConnection: true)
         self.stream = stream
@@ -173,9 +183,12 @@ package final class MasterLink {
             return onFatal(FluxonError(.alreadyInUse, status.message))
         default: break
         }
-        isRefused("link to the master lost; trying on", reason: "\(status)", "\(status)")
+        isRefused("no link to the master; trying on", reason: "\(status)", "\(status)", level: Self.level(of: status.cause))
         scheduleConnect()
     }
+
+    /// A certificate that is refused is a person's to mend: trying on does not help by itself.
+    private static func level(of cause: (any Error)?) -> Logger.Level { cause is TLSError ? .error : .warning }
 
     private func disconnect() {
         leave()

@@ -4,8 +4,8 @@ package import FluxonCore
 package struct LocalIdentity: Hashable, Sendable {
     package let clusterName: String
     package let owner: InstanceKey
-    /// This life of the owner: a session and its tokens end with it (CONSISTENCY T1).
-    package let generation: Generation
+    /// This life of the owner: a session and its tokens end with it (CONSISTENCY T1). 0: no master has taken it yet.
+    package var generation: Generation
 
     package init(clusterName: String, owner: InstanceKey, generation: Generation) {
         self.clusterName = clusterName

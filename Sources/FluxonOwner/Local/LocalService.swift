@@ -1,4 +1,4 @@
-import FluxonCore
+package import FluxonCore
 package import FluxonPool
 package import FluxonRPC
 package import FluxonSystem
@@ -10,7 +10,9 @@ package final class LocalService {
     let loop: EventLoop
     let pool: Pool
     let backend: any LocalBackend
-    let identity: LocalIdentity
+    private(set) var identity: LocalIdentity
+    /// Why nobody can attach now, if so: no master has taken this owner yet.
+    package var obstacle: () -> FluxonError? = { nil }
     private let server: RPCServer
     private var listener: AttachListener?
     private var sessions: [UInt64: ProcessSession] = [:]
@@ -31,14 +33,23 @@ package final class LocalService {
     }
 
     /// Makes the owner's socket at `path`.
-    package func listen(path: String) throws(SystemError) {
+    package func listen(path: String) throws(SystemError) { try listen(SocketName(claiming: path)) }
+
+    /// Makes the owner's socket under a name that is this owner's already.
+    package func listen(_ name: consuming SocketName) throws(SystemError) {
         let listener = AttachListener(loop: loop) { [weak self] call in
             self?.attach(call)
         } onPlain: { [weak self] descriptor in
             self?.server.adopt(descriptor, context: nil)
         }
-        try listener.listen(path: path)
+        try listener.listen(name)
         self.listener = listener
+    }
+
+    /// A master counts this life of the owner: from now on processes may attach.
+    package func joined(as generation: Generation) {
+        identity.generation = generation
+        obstacle = { nil }
     }
 
     /// Accepts nobody any more. Attached processes go on until their connections end.
@@ -97,7 +108,7 @@ package final class LocalService {
 
     private func attach(_ call: AttachCall) {
         do {
-            if let refusal = identity.refusal(of: call.request) { throw refusal }
+            if let refusal = identity.refusal(of: call.request) ?? obstacle() { throw refusal }
             let process = try ProcessIdentity.of(call, ownUserID: ownUserID)
             if let session = resumable(call.request, process) {
                 return answer(call, session, isResumed: true)
@@ -173,6 +184,7 @@ package struct LocalSummary: Hashable, Sendable {
 /// One attached process.
 package struct ProcessDescription: Hashable, Sendable {
     package let session: UInt64
+    /// 0: in a PID namespace that the owner does not see.
     package let processID: Int32
     package let userID: UInt32
     package let name: String

@@ -6,6 +6,7 @@ import FluxonSystem
 struct ProcessIdentity: ~Copyable {
     /// Readable when the process is dead.
     let descriptor: ProcessDescriptor
+    /// 0: in a PID namespace that this owner does not see.
     let processID: Int32
     let userID: UInt32
     /// May map pages of the pool for writing: trusted with the pool's bytes (DESIGN §5).
@@ -28,9 +29,20 @@ struct ProcessIdentity: ~Copyable {
             throw FluxonError(.protocolViolation, "a sidecar's attach request must carry its process's pidfd")
         }
         let descriptor = ProcessDescriptor(owning: passed)
-        guard let number = descriptor.processID else {
-            throw FluxonError(.permissionDenied, "what the sidecar passed is not the pidfd of a living process")
+        let hasEnded: Bool
+        do throws(SystemError) { hasEnded = try descriptor.hasEnded() } catch {
+            throw FluxonError(.protocolViolation, "what the sidecar passed names no process", cause: error)
         }
+        guard !hasEnded else { throw FluxonError(.connectionFailed, "the process that the sidecar speaks for has ended") }
+        let number = descriptor.processID ?? 0
         return ProcessIdentity(descriptor: descriptor, processID: number, userID: peer.userID, mayWrite: mayWrite)
+    }
+
+    /// Whether `other`, which lives, is the process of this identity, which lives too: two such have the same number here only if they
+    /// are one, or if neither has any.
+    func isSame(as other: borrowing ProcessIdentity) -> Bool {
+        guard userID == other.userID else { return false }
+        if let number = descriptor.uniqueNumber, let others = other.descriptor.uniqueNumber { return number == others }
+        return processID > 0 && processID == other.processID
     }
 }

@@ -56,10 +56,8 @@ final class ProcessSession {
         return [attachment.pool.descriptor, attachment.pins.descriptor, attachment.heat.descriptor]
     }
 
-    /// Whether `other` is the very process of this session: it lives (its pidfd is watched), so its number is its own.
-    func isProcess(_ other: borrowing ProcessIdentity) -> Bool {
-        !isOver && process.processID == other.processID && process.userID == other.userID
-    }
+    /// Whether `other` is the very process of this session, whose pidfd is watched.
+    func isProcess(_ other: borrowing ProcessIdentity) -> Bool { !isOver && process.isSame(as: other) }
 
     func add(to summary: inout LocalSummary) {
         summary.processes += 1

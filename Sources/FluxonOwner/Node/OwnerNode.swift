@@ -107,9 +107,11 @@ package final class OwnerNode: Service {
             let isUnanswered = await pool.isUnanswered
             guard await !pool.hasLeader || isUnanswered else {
                 told = nil
+                await pool.waits(for: nil)
                 continue
             }
             let finding = isUnanswered ? .unanswered : await search.look()
+            await pool.waits(for: finding.advice(clusterName: search.clusterName))
             if let told, told.finding == finding, pool.loop.now.since(told.at) < LeaderSearch.pause { continue }
             told = (finding, pool.loop.now)
             guard let advice = finding.advice(clusterName: search.clusterName) else { continue }

@@ -10,23 +10,25 @@ internal import Logging
 /// What an owner consists of, wired. Made, used and stopped on its loop by `PoolActor`.
 final class OwnerParts {
     private let loop: EventLoop
-    private let configuration: OwnerConfiguration
-    private let logger: Logger
+    let configuration: OwnerConfiguration
+    let logger: Logger
     private let attestation: FencingAttestation
     private let epoch: UInt64
-    private let transfer: TransferActor
-    private let driver: ReplicaDriver
+    let transfer: TransferActor
+    let driver: ReplicaDriver
     private let peerServer: RPCServer
     private let localServer: RPCServer
     let link: MasterLink
-    private let peers: OwnerPeers
-    private let fetcher: ReplicaFetcher
-    private let relay: RelayService
+    let peers: OwnerPeers
+    let fetcher: ReplicaFetcher
+    let relay: RelayService
     private let network: NetworkService
     private var service: OwnerService?
-    private var local: LocalService?
+    let local: LocalService
     /// Processes may attach: a master has taken this owner once.
-    var isServing: Bool { local != nil }
+    var isServing: Bool { local.identity.generation != Generation(0) }
+    /// What stands in the way of a master while none has taken this owner.
+    var waiting: (problem: String, remedy: String)?
 
     init(
         loop: EventLoop, configuration: OwnerConfiguration, devices: (any NetworkDevices)?, logger: Logger,
@@ -37,7 +39,12 @@ final class OwnerParts {
         self.configuration = configuration
         self.logger = logger
         let life = UInt64.random(in: 1...UInt64.max)
-        try File.makeDirectories(configuration.sharedFilePath)
+        // First of all: whoever has this name is the owner of this folder, and nobody else changes anything there.
+        let socket = try Self.claim(configuration)
+        let tls = try RoleTLS(configuration.tls) { [logger] event in
+            logger.log(level: event.isProblem ? .error : .notice, "certificates", metadata: ["fluxon.tls": "\(event)"])
+        }
+        if let problem = tls?.ownProblem { logger.error("certificates", metadata: ["fluxon.tls": "\(problem)"]) }
         let attestation = FencingAttestation(folder: configuration.sharedMemoryPath, instance: configuration.instanceKey)
         self.attestation = attestation
         let opened = try Self.nearDevices(configuration.network, logger) {
@@ -46,13 +53,14 @@ final class OwnerParts {
                 willReplace: attestation.takeOut)
         }
         epoch = opened.epoch
+        if (try? File.isInMemory(folder: configuration.sharedMemoryPath)) == false {
+            logger.warning(
+                "the pool lies on a disk, which every value is written to",
+                metadata: ["fluxon.fix": "name a folder on a tmpfs in shared_memory_path, below /dev/shm for instance"])
+        }
         let pool = try Pool(opened.storage, epoch: opened.epoch)
 
         let identity = Asker(instance: configuration.instanceKey, generation: Generation(life))
-        let tls = try RoleTLS(configuration.tls) { [logger] event in
-            logger.log(level: event.isProblem ? .error : .notice, "certificates", metadata: ["fluxon.tls": "\(event)"])
-        }
-        if let problem = tls?.ownProblem { logger.error("certificates", metadata: ["fluxon.tls": "\(problem)"]) }
         transfer = TransferActor(
             loop: loop, cluster: configuration.clusterName, owner: identity, limits: Self.limits(configuration.network), tls: tls)
         let bulk = configuration.network.bulkListen
@@ -81,6 +89,8 @@ final class OwnerParts {
         fetcher = ReplicaFetcher(loop: loop, transfer: transfer, peers: peers, driver: driver, logger: logger)
         relay = RelayService(
             loop: loop, driver: driver, peers: peers, transfer: transfer, limitBytes: configuration.network.relayBytes)
+        let name = LocalIdentity(clusterName: configuration.clusterName, owner: configuration.instanceKey, generation: Generation(0))
+        local = LocalService(loop: loop, server: localServer, pool: pool, backend: driver, identity: name)
         logger.info(
             "owner listens",
             metadata: [
@@ -88,6 +98,32 @@ final class OwnerParts {
                 "fluxon.attested": "\(opened.attested)",
             ])
         wire(onReady: onReady, onFatal: onFatal)
+        try serve(socket)
+    }
+
+    /// Makes the folder's socket this owner's.
+    private static func claim(_ configuration: OwnerConfiguration) throws -> SocketName {
+        try File.makeDirectories(configuration.sharedFilePath)
+        do throws(SystemError) { return try SocketName(claiming: configuration.socketPath) } catch {
+            guard error.isInUse else { throw error }
+            throw FluxonError(
+                .alreadyInUse,
+                "shared_file_path \(configuration.sharedFilePath) belongs to a running owner: one owner each; stop that one, or configure "
+                    + "another folder")
+        }
+    }
+
+    /// Opens the socket and says where it is. Processes are attached once a master has taken this owner, and told why not until then.
+    private func serve(_ socket: consuming SocketName) throws {
+        local.obstacle = { [weak self] in self?.obstacle }
+        local.onSpaceReturned = { [weak fetcher] in fetcher?.retryWaiting() }
+        fetcher.recallIdlePages = { [weak local] in local?.recallIdleSpans() }
+        try local.listen(socket)
+        let shared = SharedDescription(
+            clusterName: configuration.clusterName, subCluster: configuration.subCluster, owner: configuration.instanceKey, epoch: epoch,
+            pool: configuration.poolPath, indexSlots: UInt64(driver.pool.indexSlots), socket: configuration.socketPath,
+            etcdEndpoints: configuration.etcdEndpoints.map(\.description))
+        try File.replace(configuration.sharedDescriptionPath, with: shared.encoded())
     }
 
     /// Runs this thread and takes the pages that `body` touches near the RDMA devices, where the machine has a near and a far.
@@ -161,16 +197,22 @@ final class OwnerParts {
         driver.startFetch = { [weak fetcher] in fetcher?.start($0) }
         driver.onWelcome = { [weak self] generation in
             guard let self else { return }
-            do { try welcomed(generation, onReady: onReady) } catch let error as FluxonError { onFatal(error) } catch {
-                onFatal(FluxonError(.system, "the owner cannot open its socket: \(error)"))
+            do throws(SystemError) { try attestation.record(generation) } catch {
+                return onFatal(FluxonError(.system, "record this owner's generation beside its pool", cause: error))
             }
+            guard local.identity.generation == Generation(0) else { return }
+            local.joined(as: generation)
+            onReady()
         }
+        driver.onValidity = { [weak self] in self?.tell($0) }
+        driver.whyNotCurrent = { [weak self] in self?.whyNotCurrent ?? "it is stopping" }
+        driver.describeOwner = { [weak peers] in peers?.describe($0) ?? "owner \($0.number)" }
         link.onFatal = onFatal
         peers.onChange = { [weak driver] in driver?.reachabilityChanged(unreachable: $0) }
         link.onDirectory = { [weak peers] in peers?.directoryChanged() }
         link.onPeerEnded = { [transfer] asker in transfer.assumeIsolated { $0.sessionEnded(of: asker) } }
         let service = OwnerService(driver: driver, link: link, transfer: transfer, relay: relay) { [weak self] in
-            self.map { [$0.status, $0.networkStatus] } ?? []
+            self.map { [$0.status, $0.processStatus, $0.networkStatus] } ?? []
         }
         service.registerControl(on: peerServer)
         service.registerPeers(on: peerServer)
@@ -183,27 +225,10 @@ final class OwnerParts {
         self.service = service
     }
 
-    /// A master counts this process as an owner: now processes may attach.
-    private func welcomed(_ generation: Generation, onReady: @Sendable () -> Void) throws {
-        try attestation.record(generation)
-        guard local == nil else { return }
-        let identity = LocalIdentity(clusterName: configuration.clusterName, owner: configuration.instanceKey, generation: generation)
-        let local = LocalService(loop: loop, server: localServer, pool: driver.pool, backend: driver, identity: identity)
-        local.onSpaceReturned = { [weak fetcher] in fetcher?.retryWaiting() }
-        fetcher.recallIdlePages = { [weak local] in local?.recallIdleSpans() }
-        try local.listen(path: configuration.socketPath)
-        self.local = local
-        let shared = SharedDescription(
-            clusterName: configuration.clusterName, subCluster: configuration.subCluster, owner: configuration.instanceKey, epoch: epoch,
-            pool: configuration.poolPath, indexSlots: UInt64(driver.pool.indexSlots), socket: configuration.socketPath,
-            etcdEndpoints: configuration.etcdEndpoints.map(\.description))
-        try File.replace(configuration.sharedDescriptionPath, with: shared.encoded())
-        onReady()
-    }
-
     func stop() {
-        local?.close()
+        // Before the name that makes it this owner's own.
         try? File.remove(configuration.sharedDescriptionPath)
+        local.close()
         network.close()
         link.close()
         fetcher.close()
@@ -238,36 +263,5 @@ final class OwnerParts {
     private var networkStatus: StatusAnswer.Section {
         let answer = transfer.assumeIsolated { $0.networkAnswer() }
         return StatusAnswer.Section(network: answer, of: configuration.instanceKey)
-    }
-
-    // MARK: Status
-
-    private var status: StatusAnswer.Section {
-        let statistics = driver.pool.statistics
-        let counters = driver.counters
-        let isValid = driver.isValid
-        return StatusAnswer.Section(
-            title: "owner \(configuration.instanceKey)",
-            figures: [
-                .init("cluster", configuration.clusterName), .init("state", isValid ? "valid" : "not valid"),
-                .init("term", "\(driver.table.term)"), .init("generation", "\(driver.table.generation)"),
-                .init("leader", link.leaderName), .init("linked", "\(link.isLinked)"),
-                .init("last_failover_ms", driver.failover.last.map { "\($0.clampedNanoseconds / 1_000_000)" } ?? "none"),
-                .init("pool_bytes", "\(statistics.capacityBytes)"), .init("live_bytes", "\(statistics.liveBytes)"),
-                .init("unassigned_bytes", "\(statistics.unassignedBytes)"), .init("keys", "\(statistics.publishedEntries)"),
-                .init("retired", "\(statistics.retiredEntries)"), .init("processes", "\(statistics.attachedProcesses)"),
-                .init("tickets", "\(transfer.assumeIsolated { $0.ticketCount })"),
-                .init("commits", "\(counters.commits)"), .init("misses", "\(counters.reads)"), .init("fetches", "\(counters.fetches)"),
-                .init("fetches_failed", "\(counters.fetchesFailed)"), .init("evictions", "\(counters.evictions)"),
-            ] + relayFigures)
-    }
-
-    private var relayFigures: [StatusAnswer.Figure] {
-        [
-            .init("unreachable", peers.unreachableNames.isEmpty ? "none" : peers.unreachableNames.joined(separator: ", ")),
-            .init("relayed_fetches", "\(fetcher.relayed.fetches)"), .init("relayed_fetch_bytes", "\(fetcher.relayed.bytes)"),
-            .init("relayed_pieces", "\(relay.counters.pieces)"), .init("relayed_bytes", "\(relay.counters.bytes)"),
-            .init("relay_waiting", "\(relay.waitingCount)"), .init("relay_held_bytes", "\(relay.heldBytes)"),
-        ]
     }
 }

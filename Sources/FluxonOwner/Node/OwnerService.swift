@@ -25,9 +25,13 @@ package final class OwnerService {
 
     /// On the owner's address and on its socket.
     package func registerControl(on server: RPCServer) {
-        server.unaryLater(MethodPath.controlMembers) { [weak self] _, stream in self?.forward(stream, MethodPath.controlMembers) { $0 } }
+        server.unaryLater(MethodPath.controlMembers) { [weak self] _, stream in
+            self?.forward(stream, MethodPath.controlMembers, convert: { $0 })
+        }
         server.unaryLater(MethodPath.controlStatus) { [weak self] _, stream in
-            self?.forward(stream, MethodPath.controlStatus, orElse: self?.ownStatus(master: nil)) { bytes in
+            self?.forward(stream, MethodPath.controlStatus) { status in
+                self?.ownStatus(master: self?.unansweredStatus(status)) ?? []
+            } convert: { bytes in
                 self?.ownStatus(master: try? StatusAnswer(decoding: bytes)) ?? bytes
             }
         }
@@ -36,7 +40,7 @@ package final class OwnerService {
     /// On the owner's socket: externals of this machine join the cluster through their owner, and who may read its values may list them.
     package func registerExternals(on server: RPCServer) {
         server.unaryLater(MethodPath.controlKeys) { [weak self] bytes, stream in
-            self?.forward(stream, MethodPath.controlKeys, request: bytes) { $0 }
+            self?.forward(stream, MethodPath.controlKeys, request: bytes, convert: { $0 })
         }
         let path = MethodPath.masterPresence
         server.handle(path) { [weak self] stream in
@@ -122,28 +126,40 @@ package final class OwnerService {
 
     /// Asks the master for what a tool wants to know.
     ///
-    /// - Parameter orElse: The answer when the master cannot be asked; nil: its error is the answer.
+    /// - Parameter orElse: The answer when the master cannot be asked, for what reason; nil: its error is the answer.
     private func forward(
-        _ stream: RPCStream, _ path: String, request: [UInt8] = [], orElse: [UInt8]? = nil, _ convert: @escaping ([UInt8]) -> [UInt8]
+        _ stream: RPCStream, _ path: String, request: [UInt8] = [], orElse: ((RPCStatus) -> [UInt8])? = nil,
+        convert: @escaping ([UInt8]) -> [UInt8]
     ) {
+        func failed(_ status: RPCStatus) {
+            guard let orElse else { return stream.finish(status) }
+            stream.send(orElse(status))
+            stream.finish(.ok)
+        }
         guard let client = link.client else {
-            if let orElse {
-                stream.send(orElse)
-                return stream.finish(.ok)
-            }
-            return stream.finish(RPCStatus(.unavailable, "this owner knows no master (leader: \(link.leaderName)); start fluxon-master"))
+            return failed(RPCStatus(.unavailable, "this owner knows no master (leader: \(link.leaderName)); start fluxon-master"))
         }
         let call = client.open(path, deadline: .seconds(2))
         var answer: [UInt8]?
         call.onMessage = { answer = $0 }
-        call.onEnd = { status in
-            guard let bytes = answer.map(convert) ?? orElse else { return stream.finish(status) }
+        call.onEnd = { [link] status in
+            guard let bytes = answer.map(convert) else {
+                return failed(RPCStatus(status.code, "the master at \(link.leaderName) does not answer: \(status)"))
+            }
             stream.send(bytes)
             stream.finish(.ok)
         }
         stream.onEnd = { [weak call] _ in call?.cancel() }
         call.send(request)
         call.halfClose()
+    }
+
+    /// Stands where the master's own words would.
+    private func unansweredStatus(_ status: RPCStatus) -> StatusAnswer {
+        let title = "master \(link.hasLeader ? link.leaderName : "(none)")"
+        return StatusAnswer(sections: [
+            .init(title: title, figures: [.init("state", StatusSummary.unanswered), .init(StatusAnswer.problemName, status.message)])
+        ])
     }
 
     private func ownStatus(master: StatusAnswer?) -> [UInt8] {

@@ -45,13 +45,16 @@ package actor PoolActor {
     /// What etcd holds about this owner's devices; nil: nothing.
     package func networkRecorded(_ text: String?, revision: UInt64) { parts?.networkRecorded(text, revision: revision) }
 
+    /// What stands in the way of a master, as etcd has told it; nil: nothing that etcd knows of.
+    package func waits(for finding: (problem: String, remedy: String)?) { parts?.waiting = finding }
+
     package var hasLeader: Bool { parts?.link.hasLeader ?? false }
 
     /// A master has taken this owner: what it holds may be all there is of a value, and no word of etcd's ends it any more.
     package var mayHoldValues: Bool { parts?.isServing ?? false }
 
     /// It has joined at a master, which neither takes it nor says why not.
-    package var isUnanswered: Bool { parts.map { $0.link.isLinked && !$0.isServing && !$0.link.isTroubled } ?? false }
+    package var isUnanswered: Bool { parts.map { $0.link.hasJoined && !$0.isServing && !$0.link.isTroubled } ?? false }
 
     /// etcd does not serve this owner, which tries on.
     package func etcdFailed(_ what: String, _ error: String) {

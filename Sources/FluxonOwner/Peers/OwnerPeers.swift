@@ -19,6 +19,8 @@ package final class OwnerPeers {
     private let directory: () -> [OwnerID: MemberDescription]
     private var clients: [String: RPCClient] = [:]
     private var reachability = PeerReachability()
+    /// Why the last question to an owner had no answer, until it has one.
+    private var problems: [OwnerID: String] = [:]
     private var timer: (due: BootInstant, timer: LoopTimer)?
     private var isClosed = false
 
@@ -38,6 +40,12 @@ package final class OwnerPeers {
     }
 
     package func member(_ owner: OwnerID) -> MemberDescription? { directory()[owner] }
+
+    /// An owner's name, and what is the matter with it.
+    package func describe(_ owner: OwnerID) -> String {
+        let name = member(owner)?.instanceKey.name ?? "owner \(owner.number)"
+        return problems[owner].map { "\(name) (\($0))" } ?? name
+    }
 
     /// For `fluxon status`.
     package var unreachableNames: [String] { reachability.unreachable.map { member($0)?.instanceKey.name ?? "owner \($0.number)" } }
@@ -60,6 +68,7 @@ package final class OwnerPeers {
         _ request: TicketRequest, of owner: OwnerID, deadline: Duration = Limits.ticketDeadline, answer: @escaping (TicketAnswer?) -> Void
     ) -> RPCStream? {
         guard let member = member(owner), let client = client(for: member.address) else {
+            problems[owner] = "the master's list of members has no address of it"
             loop.inNextTick { answer(nil) }
             return nil
         }
@@ -67,7 +76,7 @@ package final class OwnerPeers {
         var received: TicketAnswer?
         stream.onMessage = { bytes in received = try? TicketAnswer(decoding: bytes) }
         stream.onEnd = { [weak self] status in
-            if received == nil { self?.unanswered(owner, member, status, client) }
+            if received == nil { self?.unanswered(owner, member, status, client) } else { self?.problems[owner] = nil }
             answer(received)
         }
         stream.send(request.encoded())
@@ -85,9 +94,12 @@ package final class OwnerPeers {
     }
 
     private func unanswered(_ owner: OwnerID, _ member: MemberDescription, _ status: RPCStatus, _ client: RPCClient) {
-        guard client.couldNotConnect || status.code == .deadlineExceeded else { return }
-        if !client.couldNotConnect { giveUp(client, of: member) }
-        failed(owner, member, "\(status)")
+        let isRefused = status.cause is TLSError
+        guard client.couldNotConnect || isRefused || status.code == .deadlineExceeded else {
+            return tell(owner, member, "\(status)", level: .notice, "another owner gives no ticket")
+        }
+        if !client.couldNotConnect, !isRefused { giveUp(client, of: member) }
+        failed(owner, member, "\(status)", isRefused: isRefused)
     }
 
     /// Silence on a connection that stands: the network may have gone since, and the next call needs another one to find out.
@@ -101,9 +113,13 @@ package final class OwnerPeers {
     /// A transfer from `owner` ended with this error.
     func transferFailed(_ owner: OwnerID, _ error: TransferError) {
         switch error.reason {
-        case .connectFailed, .stalled:
-            if let member = member(owner) { failed(owner, member, "\(error)") }
-        default: break
+        case .connectFailed, .stalled, .securityFailed:
+            let isRefused = if case .securityFailed = error.reason { true } else { false }
+            if let member = member(owner) { failed(owner, member, "\(error)", isRefused: isRefused) }
+        // Routine: the copy was evicted or is on its way, and the lookup is repeated.
+        case .gone, .notYet, .cancelled, .closed: break
+        default:
+            if let member = member(owner) { tell(owner, member, "\(error)", level: .notice, "a value did not come from another owner") }
         }
     }
 
@@ -121,21 +137,28 @@ package final class OwnerPeers {
     /// The master's directory has changed.
     package func directoryChanged() {
         if reachability.learn(directory()) { onChange(reachability.unreachable) }
+        problems = problems.filter { member($0.key) != nil }
         armTimer()
     }
 
-    private func failed(_ owner: OwnerID, _ member: MemberDescription, _ cause: String) {
+    /// - Parameter isRefused: Its TLS and this owner's do not fit, which no waiting mends.
+    private func failed(_ owner: OwnerID, _ member: MemberDescription, _ cause: String, isRefused: Bool = false) {
         guard !isClosed else { return }
-        if reachability.failed(owner, member, now: loop.now) {
-            logger.notice(
-                "another owner cannot be reached; the master looks for a way around",
-                metadata: ["fluxon.member": "\(member.instanceKey)", "fluxon.error": "\(cause)"])
-            onChange(reachability.unreachable)
-        }
+        tell(
+            owner, member, cause, level: isRefused ? .error : .notice, "another owner cannot be reached; the master looks for a way around")
+        if reachability.failed(owner, member, now: loop.now) { onChange(reachability.unreachable) }
         armTimer()
+    }
+
+    /// Once for each cause, until the owner has answered.
+    private func tell(_ owner: OwnerID, _ member: MemberDescription, _ cause: String, level: Logger.Level, _ what: String) {
+        guard problems.updateValue(cause, forKey: owner) != cause else { return }
+        logger.log(
+            level: level, "\(what)", metadata: ["fluxon.member": "\(member.instanceKey)", "fluxon.error": "\(cause)"])
     }
 
     private func reached(_ owner: OwnerID, _ member: MemberDescription) {
+        problems[owner] = nil
         guard reachability.reached(owner) else { return }
         logger.notice("another owner can be reached again", metadata: ["fluxon.member": "\(member.instanceKey)"])
         onChange(reachability.unreachable)
@@ -167,8 +190,9 @@ package final class OwnerPeers {
             guard let self else { return }
             let isSilent = client.couldNotConnect || [.deadlineExceeded, .unavailable].contains(status.code)
             guard isSilent else { return attemptBulk(owner, member) }
-            if !client.couldNotConnect { giveUp(client, of: member) }
-            failed(owner, member, "\(status)")
+            let isRefused = status.cause is TLSError
+            if !client.couldNotConnect, !isRefused { giveUp(client, of: member) }
+            failed(owner, member, "\(status)", isRefused: isRefused)
         }
         stream.send([])
         stream.halfClose()

@@ -24,6 +24,11 @@ package final class ReplicaDriver {
     private var frames: [OwnerFrame] = []
     package private(set) var counters = ReplicaCounters()
     package private(set) var failover = FailoverClock()
+    /// For the words of failures: holders of what is being fetched, and which holders did not give a value that is waited for.
+    var fetching: [Key: [OwnerID]] = [:]
+    var withoutValue: [Key: String] = [:]
+    private var validity = ValidityWatch()
+    private var validityTimer: LoopTimer?
 
     // Where effects go; set once before the first event.
     package var send: (OwnerFrame) -> Void = { _ in }
@@ -32,6 +37,11 @@ package final class ReplicaDriver {
     package var startFetch: (FetchRequest) -> Void = { _ in }
     /// The master has answered a hello with a welcome for a new session.
     package var onWelcome: (Generation) -> Void = { _ in }
+    /// Validity was lost, or is back after the given time.
+    package var onValidity: (ValidityWatch.Event) -> Void = { _ in }
+    /// Why no master renews this owner's validity, and an owner's name with what is the matter with it: for messages.
+    package var whyNotCurrent: () -> String = { "no master renews it" }
+    package var describeOwner: (OwnerID) -> String = { "owner \($0.number)" }
 
     package init(loop: EventLoop, pool: Pool, configuration: ReplicaConfiguration, logger: Logger) {
         self.loop = loop
@@ -76,7 +86,11 @@ package final class ReplicaDriver {
 
     // MARK: Fetches and sources
 
-    package func fetched(_ request: FetchRequest, _ result: FetchResult<Extent>) {
+    /// - Parameter because: Which holders did not give the value, and why.
+    package func fetched(_ request: FetchRequest, _ result: FetchResult<Extent>, because: String? = nil) {
+        fetching[request.key] = nil
+        if withoutValue.count >= Limits.explainedKeys { withoutValue = [:] }
+        withoutValue[request.key] = because
         switch result {
         case .arrived: counters.fetches += 1
         case .failed, .noRoom: counters.fetchesFailed += 1
@@ -119,6 +133,16 @@ package final class ReplicaDriver {
         table.flush(now: loop.now)
         for effect in table.takeEffects() { perform(effect) }
         armTimer()
+        if validity.isNews(table.deadline) { watchValidity() }
+    }
+
+    private func watchValidity() {
+        if let event = validity.look(deadline: table.deadline, now: loop.now) { onValidity(event) }
+        guard validityTimer == nil, let due = validity.due else { return }
+        validityTimer = loop.schedule(at: due) { [weak self] in
+            self?.validityTimer = nil
+            self?.watchValidity()
+        }
     }
 
     private func perform(_ effect: ReplicaEffect<Extent>) {
@@ -127,9 +151,11 @@ package final class ReplicaDriver {
             // Callers wait for the answers of this turn; for what the master hears with them (`taken`) nobody does.
             if frames.isEmpty { loop.afterFlushes { [weak self] in self?.sendFrames() } }
             frames.append(frame)
-        case .startFetch(let request): startFetch(request)
+        case .startFetch(let request):
+            fetching[request.key] = request.holders
+            startFetch(request)
         case .answerGet(let waiter, let answer): self.answer(waiter, answer)
-        case .answerCommit(let token, let answer): commitAnswers.removeValue(forKey: token)?(Self.result(of: answer))
+        case .answerCommit(let token, let answer): commitAnswers.removeValue(forKey: token)?(result(of: answer))
         case .refused(let refusal): refused(refusal)
         case .reconnect: reconnect()
         }
@@ -167,7 +193,7 @@ package final class ReplicaDriver {
             read.answer(finding(read.key, copy, isPublished: isPublished))
         case .metadata(let version, let byteCount): read?.answer(.described(length: byteCount, version: version))
         case .absent: read?.answer(.absent)
-        case .failed(let code): read?.answer(.failed(Self.error(code, key: read?.key)))
+        case .failed(let code): read.map { $0.answer(.failed(failure(code, getting: $0.key))) }
         }
     }
 
@@ -189,34 +215,11 @@ package final class ReplicaDriver {
 
     package func release(_ extent: Extent) { table.store.release(extent) }
 
-    private static func result(of answer: CommitAnswer) -> LocalResult {
+    private func result(of answer: CommitAnswer) -> LocalResult {
         switch answer {
         case .committed(let version): .committed(version)
         case .conditionFailed(let version): .conditionFailed(version)
-        case .failed(let code): .failed(code: code.rawValue, message: error(code, key: nil).message)
-        }
-    }
-
-    private static func error(_ code: FluxonError.Code, key: Key?) -> FluxonError {
-        let what = key.map { "the key of \($0.bytes.count) bytes" } ?? "the commit"
-        return switch code {
-        case .notCurrent:
-            FluxonError(
-                code,
-                "this owner's validity ran out and did not return before the deadline: it is cut off from the master, or no master leads; "
-                    + "see `fluxon status`, or read with consistency .local")
-        case .unavailable:
-            FluxonError(code, "\(what) is at an owner that cannot be reached now; try again, see `fluxon members`")
-        case .unknownOutcome:
-            FluxonError(code, "the commit was sent to the master and no answer came before the deadline: it may or may not take effect")
-        case .deadlineExceeded:
-            FluxonError(code, "no answer for \(what) before the deadline; no master leads, or the owner is cut off: see `fluxon status`")
-        case .poolExhausted:
-            FluxonError(
-                code,
-                "no room in this owner's pool for \(what), whose value another owner has: its own values and pinned ones fill it; "
-                    + "remove values, let go of held ones, or raise contribute_to_cluster_pool_size")
-        default: FluxonError(code, "\(what) failed at the owner")
+        case .failed(let code): .failed(code: code.rawValue, message: failedCommit(code).message)
         }
     }
 }
@@ -240,6 +243,7 @@ extension ReplicaDriver: LocalBackend {
 
     package func look(_ lookup: LocalLookup, answer: @escaping (LocalFinding) -> Void) {
         counters.reads += 1
+        if !withoutValue.isEmpty { withoutValue[lookup.key] = nil }
         let waiter = WaiterID(lookup.number)
         readAnswers[waiter] = (lookup.key, answer)
         table.get(

@@ -17,22 +17,39 @@ extension ReplicaTable {
     /// One attempt to answer, or to queue behind what will.
     mutating func serve(_ request: GetRequest, now: BootInstant) {
         let key = request.key
-        if keys[key]?.commit != nil {
+        if request.consistency == .local {
+            serveLocally(request)
+        } else if keys[key]?.commit != nil {
             state(of: key).gated.append(request.waiter)
         } else if let copy = store.find(key) {
-            guard isValid(now: now) || request.consistency == .local else {
+            guard isValid(now: now) else {
                 state(of: key).gated.append(request.waiter)
                 awaitingValidity.append(key)
                 return
             }
-            switch request.wants {
-            case .value: answer(request.waiter, copy, isPublished: true)
-            case .metadata: answer(request.waiter, .metadata(copy.version, byteCount: copy.byteCount))
-            }
+            answer(request, copy, isPublished: true)
         } else if request.wants == .metadata {
             lookUpMetadata(request)
         } else {
             joinOrLookUp(request.waiter, key, now: now)
+        }
+    }
+
+    /// Whatever copy there is, current or not, and nothing that would have to be waited for: no copy is an answer too.
+    private mutating func serveLocally(_ request: GetRequest) {
+        if let copy = store.find(request.key) {
+            answer(request, copy, isPublished: true)
+        } else if let parked = keys[request.key]?.parked {
+            answer(request, parked.copy, isPublished: false)
+        } else {
+            answer(request.waiter, .absent)
+        }
+    }
+
+    private mutating func answer(_ request: GetRequest, _ copy: StoredCopy<Extent>, isPublished: Bool) {
+        switch request.wants {
+        case .value: answer(request.waiter, copy, isPublished: isPublished)
+        case .metadata: answer(request.waiter, .metadata(copy.version, byteCount: copy.byteCount))
         }
     }
 

@@ -78,6 +78,9 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
         inFlight.sorted { $0.key < $1.key }.map { (OperationReference(owner: owner, generation: generation, number: $0.key), $0.value.key) }
     }
 
+    /// A master has taken this owner and the connection to it stands.
+    package var isLinked: Bool { linkState == .open }
+
     /// L4: may this owner answer by itself?
     package func isValid(now: BootInstant) -> Bool { now < deadline }
 

@@ -39,15 +39,11 @@ package enum PoolFile {
     private static func openPool(folder: String, geometry: PoolGeometry, prefault: Bool, willReplace: () throws -> Void) throws -> Opened {
         let path = "\(folder)/\(name)"
         var fenced: UInt64?
-        let old = try existing(path)
-        guard try old?.tryLock() != false else {
-            throw PoolError.inUse(
-                "\(path) belongs to a running owner: one owner per shared_memory_path; stop it, or configure another folder")
-        }
+        let old = try lockedPool(path)
         try willReplace()
         if let old {
             fenced = fenceDeadPool(old)
-            try File.remove(path)
+            try File.remove(path, ifStill: try old.identity())
         }
         // Readers of the old pool may still hold its memory, so room is looked at only now.
         if let problem = PoolRoom.problem(
@@ -55,16 +51,20 @@ package enum PoolFile {
         {
             throw PoolError.noRoom(problem)
         }
-        let file = MemoryFile(owning: try File.open(path, .createNew, permissions: 0o640), name: path)
-        guard try file.tryLock() else { throw PoolError.inUse("\(path) was taken by another owner that started at the same time") }
+        let file: MemoryFile
+        do throws(SystemError) { file = MemoryFile(owning: try File.open(path, .createNew, permissions: 0o640), name: path) } catch {
+            guard error.isInUse else { throw error }
+            throw inUse(path)
+        }
+        // Whoever opened it in between has its lock, and finds that it is no pool.
+        guard try file.tryLock(), try FileIdentity(at: path) == file.identity() else { throw inUse(path) }
         do {
-            try file.setPermissions(0o640)
             let storage = try PoolStorage(file: file, geometry: geometry, prefault: prefault)
             // Without an old pool to count from, the time of boot is an epoch that no earlier pool of this machine's run had.
             return Opened(storage: storage, epoch: fenced.map { $0 &+ 1 } ?? BootClock.now.nanoseconds, attested: fenced != nil)
         } catch {
-            try File.remove(path)
-            if error.isNoRoom {
+            try File.remove(path, ifStill: try file.identity())
+            if error.isNoRoom, !error.isOfAddresses {
                 let space = try File.space(at: folder)
                 throw PoolError.noRoom(
                     PoolRoom.message(folder: folder, neededBytes: geometry.initialBytes, freeBytes: Int(clamping: space.free)))
@@ -73,12 +73,22 @@ package enum PoolFile {
         }
     }
 
-    private static func existing(_ path: String) throws -> MemoryFile? {
-        do {
-            return MemoryFile(owning: try File.open(path, .readWrite), name: path)
-        } catch let error where error.isMissing {
-            return nil
+    /// The pool that lies there, locked; nil: there is none. What was opened may be gone by the time it is locked, when another owner
+    /// started and took its place: the lock of a file that no longer has the name proves nothing.
+    private static func lockedPool(_ path: String) throws -> MemoryFile? {
+        while true {
+            let file: MemoryFile
+            do throws(SystemError) { file = MemoryFile(owning: try File.open(path, .readWrite), name: path) } catch {
+                if error.isMissing { return nil }
+                throw error
+            }
+            guard try file.tryLock() else { throw inUse(path) }
+            if try FileIdentity(at: path) == file.identity() { return file }
         }
+    }
+
+    private static func inUse(_ path: String) -> PoolError {
+        .inUse("\(path) belongs to a running owner: one owner per shared_memory_path; stop it, or configure another folder")
     }
 
     /// Ends the old pool for its readers; its epoch afterwards. Nil when the file is no pool that this version knows: then nothing is attested.

@@ -10,7 +10,7 @@ package final class AttachListener {
     private let onPlain: (consuming Descriptor) -> Void
     private var listener: Descriptor?
     private var registration: Registration?
-    private var path: String?
+    private var name: SocketName?
     private var waiting: [ObjectIdentifier: AttachReception] = [:]
 
     /// - Parameters:
@@ -22,29 +22,33 @@ package final class AttachListener {
         self.onPlain = onPlain
     }
 
-    /// Makes the socket at `path`, which belongs to this user and, for reading along, to its group.
+    /// Claims the name `path` and makes the socket there, for this user and its group.
     ///
-    /// - Throws: a path that is too long, or what the kernel says.
-    package func listen(path: String) throws(SystemError) {
-        guard path.utf8.count <= Limits.socketPathBytes else {
+    /// - Throws: a path that is too long, a name that another process has, or what the kernel says.
+    package func listen(path: String) throws(SystemError) { try listen(SocketName(claiming: path)) }
+
+    /// Makes the socket under a name that is this process's already.
+    package func listen(_ claimed: consuming SocketName) throws(SystemError) {
+        var name = claimed
+        let byteCount = name.path.utf8.count
+        guard byteCount <= Limits.socketPathBytes else {
             throw SystemError(
-                "listen on \(path)", errno: 0,
-                advice: "a socket path has at most \(Limits.socketPathBytes) bytes, this one \(path.utf8.count): choose a shorter folder")
+                "listen on \(name.path)", errno: 0,
+                advice: "a socket path has at most \(Limits.socketPathBytes) bytes, this one \(byteCount): choose a shorter folder")
         }
-        let descriptor = try Socket.listen(on: .unix(path))
+        let descriptor = try name.listen()
         try descriptor.setNonBlocking()
         registration = try loop.register(descriptor.number, .readable) { [weak self] _ in self?.acceptAll() }
         listener = consume descriptor
-        self.path = path
+        self.name = consume name
     }
 
-    /// Accepts no more, forgets callers in the middle of a handshake, and removes the socket file.
+    /// Accepts no more, forgets callers in the middle of a handshake, and removes the socket file if it is this listener's.
     package func close() {
         registration?.cancel()
         registration = nil
         listener = nil
-        if let path { try? File.remove(path) }
-        path = nil
+        name = nil
         for reception in waiting.values { reception.cancel() }
         waiting = [:]
     }

@@ -6,12 +6,20 @@ final class RPCListener {
     let address: SocketAddress
     let tls: TLSContext?
     private let descriptor: Descriptor
+    /// Of a Unix socket, whose file goes with it.
+    private var name: SocketName?
     /// Let go of to take a connection where no descriptor is left, so that its client hears an end instead of waiting.
     private var reserve: Descriptor?
     private var registration: Registration?
 
     init(on wanted: SocketAddress, tls: TLSContext?, loop: EventLoop, _ onReady: @escaping (RPCListener) -> Void) throws(SystemError) {
-        descriptor = try Socket.listen(on: wanted)
+        if case .unix(let path) = wanted {
+            var claimed = try SocketName(claiming: path)
+            descriptor = try claimed.listen()
+            name = consume claimed
+        } else {
+            descriptor = try Socket.listen(on: wanted)
+        }
         address = try Socket.localAddress(of: descriptor.number)
         self.tls = tls
         reserve = try descriptor.duplicate()
@@ -45,6 +53,6 @@ final class RPCListener {
     func close() {
         registration?.cancel()
         registration = nil
-        if case .unix(let path) = address { try? File.remove(path) }
+        name = nil
     }
 }

@@ -46,7 +46,7 @@ package final class MemoryFile: Sendable {
     /// Takes the file's exclusive lock, held till the last descriptor of this opening closes. False when another holds it.
     package func tryLock() throws(SystemError) -> Bool { try File.tryLock(file) }
 
-    package func setPermissions(_ permissions: UInt32) throws(SystemError) { try File.setPermissions(file, permissions) }
+    package func identity() throws(SystemError) -> FileIdentity { try FileIdentity(of: file) }
 }
 
 extension SystemError {

@@ -22,7 +22,7 @@ package final class SharedMapping: @unchecked Sendable {
         #endif
         var address: UnsafeMutableRawPointer?
         let result = cfluxon_map_aligned(file.descriptor, byteCount, writable ? 1 : 0, &address)
-        _ = try checked(result, "map \(byteCount) bytes of \(file.name)")
+        if result < 0 { throw SystemError(mapping: "map \(byteCount) bytes of \(file.name)", errno: -result) }
         guard let address else { throw SystemError("map \(byteCount) bytes of \(file.name)", errno: EFAULT) }
         base = address
         self.byteCount = byteCount
@@ -35,7 +35,8 @@ package final class SharedMapping: @unchecked Sendable {
     /// Addresses without memory, in which parts of a file can be mapped later, see `map`.
     package init(reserving byteCount: Int) throws(SystemError) {
         var address: UnsafeMutableRawPointer?
-        _ = try checked(cfluxon_reserve_addresses(byteCount, &address), "reserve \(byteCount) bytes of addresses")
+        let result = cfluxon_reserve_addresses(byteCount, &address)
+        if result < 0 { throw SystemError(mapping: "reserve \(byteCount) bytes of addresses", errno: -result) }
         guard let address else { throw SystemError("reserve \(byteCount) bytes of addresses", errno: EFAULT) }
         base = address
         self.byteCount = byteCount

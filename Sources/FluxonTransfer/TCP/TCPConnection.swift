@@ -11,6 +11,7 @@ final class TCPConnection {
     private let peer: TCPPeer
     private let transport: TCPTransport
     private var state = State.connecting
+    private var attempt: ConnectionAttempt?
     private var descriptor: Descriptor?
     private var number: CInt = -1
     private var registration: Registration?
@@ -39,27 +40,26 @@ final class TCPConnection {
     // MARK: Connecting
 
     func connect() {
-        watchProgress()
         let address: SocketAddress
         do throws(SystemError) { address = try SocketAddress(parsing: peer.address) } catch {
             return close(.connectFailed("\(error)"))
         }
         if case .tcp(let name, _) = address { host = name }
-        let connection = OnLoop(self)
-        AddressResolver.resolve(address, on: transport.loop) { result in
-            connection.value.resolved(result)
-        }
+        let attempt = ConnectionAttempt(loop: transport.loop, target: address, timeLimit: transport.limits.connect)
+        self.attempt = attempt
+        attempt.start { [weak self] result in self?.attempted(result) }
     }
 
-    private func resolved(_ result: Result<[ResolvedAddress], SystemError>) {
-        guard state == .connecting else { return }
+    private func attempted(_ result: Result<CInt, SystemError>) {
+        attempt = nil
         do throws(SystemError) {
-            guard let address = try result.get().first else { return close(.connectFailed("no address")) }
-            let (number, inProgress) = try Socket.connect(to: address)
-            descriptor = Descriptor(owning: number)
+            let number = try result.get()
+            let descriptor = Descriptor(owning: number)
+            guard state == .connecting else { return }
+            self.descriptor = consume descriptor
             self.number = number
-            registration = try transport.loop.register(number, inProgress ? .writable : .readable) { [unowned self] in ready($0) }
-            if !inProgress { connected() }
+            registration = try transport.loop.register(number, .readable) { [unowned self] in ready($0) }
+            connected()
         } catch {
             close(.connectFailed("\(error)"))
         }
@@ -69,8 +69,6 @@ final class TCPConnection {
         state = .ready
         stream = BulkStream(number, tls: transport.tls?.makeSession(host: host, peer: peer.address, protocol: .bulk))
         lastProgress = transport.loop.now
-        // It is another patience from here on.
-        watch?.cancel()
         watchProgress()
         flush()
     }
@@ -106,6 +104,8 @@ final class TCPConnection {
     func close(_ reason: TransferError.Reason) {
         guard state != .closed else { return }
         state = .closed
+        attempt?.cancel()
+        attempt = nil
         watch?.cancel()
         registration?.cancel()
         descriptor = nil
@@ -117,10 +117,6 @@ final class TCPConnection {
     // MARK: The socket
 
     private func ready(_ readiness: Readiness) {
-        if state == .connecting {
-            if let error = Socket.pendingError(number, address: .unix(peer.address)) { return close(.connectFailed("\(error)")) }
-            return connected()
-        }
         if readiness.contains(.writable) { flush() }
         guard state == .ready, readiness.isReadable else { return }
         receive()
@@ -198,21 +194,16 @@ final class TCPConnection {
 
     // MARK: Time
 
-    /// One timer for a connection attempt, a stalled read and an idle connection, looked at only when it fires.
+    /// One timer for a stalled read and an idle connection, looked at only when it fires.
     private func watchProgress() {
         let limits = transport.limits
-        let patience = state == .connecting ? limits.connect : read == nil ? limits.idleConnection : limits.stall
+        let patience = read == nil ? limits.idleConnection : limits.stall
         // A slow path may have brought bytes, only too few to wake for.
-        if state == .ready, read != nil, transport.loop.now.since(lastProgress) >= patience { receive() }
+        if read != nil, transport.loop.now.since(lastProgress) >= patience { receive() }
         guard state != .closed else { return }
         let silent = transport.loop.now.since(lastProgress)
         guard silent < patience else {
-            let milliseconds = Int(silent.clampedNanoseconds / 1_000_000)
-            switch state {
-            case .connecting: return close(.connectFailed("no answer within \(milliseconds) ms"))
-            case .ready: return close(.stalled(milliseconds: milliseconds))
-            case .closed: return
-            }
+            return close(.stalled(milliseconds: Int(silent.clampedNanoseconds / 1_000_000)))
         }
         let next = min(lastProgress.advanced(by: patience), transport.loop.now.advanced(by: limits.stall))
         watch = transport.loop.schedule(at: next) { [weak self] in self?.watchProgress() }

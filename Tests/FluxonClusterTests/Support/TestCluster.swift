@@ -58,10 +58,13 @@ final class TestCluster {
     ///   - hasOwnMemory: The pools lie in a tmpfs of their own that can be filled, where this user may mount one.
     ///   - etcdUser: etcd asks for users; the roles are one that may read and write what begins with their cluster's name.
     ///   - hasOwnDisk: Logs, sockets and embedded metadata lie in a tmpfs of their own, too.
+    ///   - shell: What a shell says before the executable of a role, `umask 0; exec` for instance, by the role's name.
+    ///   - certificate: Which of `TestCertificates` an instance shows, with TLS.
     init(
         owners count: Int = 2, masters masterCount: Int = 1, metadata: Metadata = .embedded, poolBytes: Int = 64 << 20,
         hasExternals: Bool = false, usesTLS: Bool = false, hasProxies: Bool = false, hasOwnMemory: Bool = false, hasOwnDisk: Bool = false,
-        clocks kind: Clocks = .real, etcdArguments: [String] = [], etcdUser: Bool = false
+        clocks kind: Clocks = .real, etcdArguments: [String] = [], etcdUser: Bool = false, shell: [String: String] = [:],
+        certificate: (String) -> String = { _ in "server" }
     ) throws {
         let name = "fxk-\(UInt32.random(in: 0 ... .max))"
         folder = "/tmp/\(name)"
@@ -71,10 +74,12 @@ final class TestCluster {
         // Room for pools of earlier lives: a process that is stopped holds on to them.
         if hasOwnMemory { mount("tmpfs", poolFolder, "tmpfs", 0, "size=\(poolBytes * count * 5)") }
         if hasOwnDisk { mount("tmpfs", folder, "tmpfs", 0, "size=\(16 << 20)") }
-        // One certificate for every role of this machine.
         let tls = try usesTLS ? TestCertificates.shared.get() : nil
-        let tlsLines =
-            tls.map { ["tls: {certificate: \($0.path("server.pem")), key: \($0.path("server.key")), ca: \($0.path("ca.pem"))}"] } ?? []
+        func tlsLines(_ instance: String) -> [String] {
+            guard let tls else { return [] }
+            let name = certificate(instance)
+            return ["tls: {certificate: \(tls.path("\(name).pem")), key: \(tls.path("\(name).key")), ca: \(tls.path("ca.pem"))}"]
+        }
         let ports = try Ports(masters: masterCount, owners: count)
         proxies = hasProxies ? try ports.proxies() : []
         let endpoint = "http://127.0.0.1:\(ports.metadata)"
@@ -92,9 +97,15 @@ final class TestCluster {
             let path = "\(folder)/\(name).yaml"
             let text = (["cluster_name: test", "instance_key: \(name)"] + lines).joined(separator: "\n") + "\n"
             try File.replace(path, with: Array(text.utf8))
+            let executable = "\(Self.products)/fluxon-\(role)"
+            let environment = clocks.isEmpty ? [:] : clocks[machine].environment
+            guard let words = shell[role] else {
+                return RoleProcess(
+                    name: name, executable: executable, arguments: ["--config", path], folder: folder, environment: environment)
+            }
             return RoleProcess(
-                name: name, executable: "\(Self.products)/fluxon-\(role)", arguments: ["--config", path], folder: folder,
-                environment: clocks.isEmpty ? [:] : clocks[machine].environment)
+                name: name, executable: "/bin/sh", arguments: ["-c", "\(words) \(executable) --config \(path)"], folder: folder,
+                environment: environment)
         }
 
         etcd = metadata == .etcd ? try Self.etcd(endpoint, etcdArguments, in: folder) : nil
@@ -107,7 +118,8 @@ final class TestCluster {
             : "embedded_metadata: {listen: \"127.0.0.1:\(ports.metadata)\", path: \"\(folder)/metadata.sqlite\"}"
         masters = try (1...masterCount).map { number in
             try role(
-                "master", "master-\(number)", machine: 0, [kept] + access + (hasProxies ? ports.masterLines(number - 1) : []) + tlsLines)
+                "master", "master-\(number)", machine: 0,
+                [kept] + access + (hasProxies ? ports.masterLines(number - 1) : []) + tlsLines("master-\(number)"))
         }
         owners = try (1...count).map { number in
             try role(
@@ -115,7 +127,7 @@ final class TestCluster {
                 [
                     "etcd_endpoints: [\"\(usedEndpoint)\"]", "shared_memory_path: \(poolFolder)/\(number)",
                     "shared_file_path: \(folder)/run-\(number)", "contribute_to_cluster_pool_size: \(poolBytes)",
-                ] + access + (hasProxies ? ports.ownerLines(number - 1) : []) + tlsLines)
+                ] + access + (hasProxies ? ports.ownerLines(number - 1) : []) + tlsLines("owner-\(number)"))
         }
         externals =
             hasExternals

@@ -132,7 +132,8 @@ import Testing
             ("timing: {lost_after: 5s}", "must be longer than a new master waits"),
             ("etcd: {username: fluxon}", "username and password_file go together"),
             ("log_level: loud", "must be one of trace, debug"),
-            ("tls: {certificate: /c.pem}", "tls.key: missing"),
+            ("tls: {certificate: /c.pem}", "tls.key: missing"), ("tls:", "tls.ca: missing"),
+            ("embedded_metadata: # commented out below", "embedded_metadata.path: missing"),
             ("monitoring: {otlp_log_api: nowhere}", "must be an http:// or https:// URL"),
             ("shared_memory_path: /dev/shm", "belongs to owners and externals"),
         ])

@@ -23,6 +23,9 @@ package struct StatusAnswer: Hashable, Sendable {
 
     package var sections: [Section]
 
+    /// The figure that says what keeps a section's process from serving; `none`: nothing.
+    package static let problemName = "problem"
+
     package init(sections: [Section]) { self.sections = sections }
 
     package func encoded() -> [UInt8] {

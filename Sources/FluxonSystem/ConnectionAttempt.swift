@@ -1,9 +1,8 @@
 internal import FluxonCore
-internal import FluxonSystem
 internal import Glibc
 
 /// One attempt to connect: resolves the name, tries the addresses one after the other. On its loop only.
-final class ConnectionAttempt: @unchecked Sendable {
+package final class ConnectionAttempt: @unchecked Sendable {
     // SAFETY: the resolver calls back on the loop; nothing else leaves it.
     private let loop: EventLoop
     private let target: SocketAddress
@@ -15,19 +14,27 @@ final class ConnectionAttempt: @unchecked Sendable {
     private var onEnd: ((Result<CInt, SystemError>) -> Void)?
 
     private let timeLimit: Duration
+    private let resolve: Resolver
+
+    /// Calls back on the loop, with the addresses in the order in which they are to be tried.
+    package typealias Resolver =
+        (SocketAddress, EventLoop, @escaping @Sendable (Result<[ResolvedAddress], SystemError>) -> Void) -> Void
 
     /// - Parameter timeLimit: For one address.
-    init(loop: EventLoop, target: SocketAddress, timeLimit: Duration) {
+    package init(
+        loop: EventLoop, target: SocketAddress, timeLimit: Duration, resolve: @escaping Resolver = AddressResolver.resolve(_:on:_:)
+    ) {
         self.loop = loop
         self.target = target
         self.timeLimit = timeLimit
+        self.resolve = resolve
     }
 
     /// `onEnd` comes once, on the loop, never within this call, with an open descriptor that the caller owns.
-    func start(_ onEnd: @escaping (Result<CInt, SystemError>) -> Void) {
+    package func start(_ onEnd: @escaping (Result<CInt, SystemError>) -> Void) {
         self.onEnd = onEnd
         loop.inNextTick { [self] in
-            AddressResolver.resolve(target, on: loop) { [self] result in
+            resolve(target, loop) { [self] result in
                 switch result {
                 case .success(let addresses):
                     candidates = addresses.reversed()
@@ -39,7 +46,7 @@ final class ConnectionAttempt: @unchecked Sendable {
     }
 
     /// `onEnd` will not come.
-    func cancel() {
+    package func cancel() {
         onEnd = nil
         cleanUp()
         descriptor = nil
