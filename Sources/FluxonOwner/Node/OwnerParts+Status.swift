@@ -1,5 +1,6 @@
 internal import FluxonCore
 internal import FluxonPool
+internal import FluxonTransfer
 internal import Logging
 
 // What an owner says of itself: to `fluxon status`, to its log, and to processes that it cannot attach.
