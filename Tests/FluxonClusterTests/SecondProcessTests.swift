@@ -84,7 +84,7 @@ import Testing
     @Test("an owner in a PID namespace of its own takes processes from outside, directly and through a sidecar, and frees what they leave")
     func otherNamespace() async throws {
         let words = "exec unshare --pid --fork --kill-child --mount-proc"
-        guard unshare(0) == 0, geteuid() == 0 else { return }
+        guard geteuid() == 0 else { return }
         let cluster = try TestCluster(owners: 1, hasExternals: true, shell: ["owner": words])
         for path in [cluster.externalSocket(0), cluster.ownerSocket(0)] {
             let store = try await Store.connect(to: path)
@@ -92,10 +92,10 @@ import Testing
             try await store.put("key", "value")
             let again = try await Store.connect(to: path)
             #expect(try await again.get("key") != nil)
+            let status = try CommandLineTool.run(["status"], attachedTo: cluster.ownerSocket(0), in: cluster.folder).output
+            #expect(status.contains("pid in another namespace"), "\(status)")
         }
         let got = try CommandLineTool.run(["kv", "get", "key"], attachedTo: cluster.externalSocket(0), in: cluster.folder)
         #expect(got.output == "value" || got.output == "value\n", "\(got.output)")
-        let status = try CommandLineTool.run(["status"], attachedTo: cluster.ownerSocket(0), in: cluster.folder).output
-        #expect(status.contains("pid in another namespace"), "\(status)")
     }
 }

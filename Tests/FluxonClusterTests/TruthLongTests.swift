@@ -87,10 +87,9 @@ import Testing
         #expect(stopped.status.ending == .exited(code: 1) && stopped.figure("owner", "state") == "valid", "this owner serves on")
         #expect(stopped.status.output.contains("owner-1 cannot connect to owner-2"), "\(stopped.status.output)")
         #expect(stopped.figure("owner", "unreachable") == "owner-2", "\(stopped.status.output)")
-        #expect(
-            stopped.members.output.split(separator: "\n").contains {
-                $0.contains("owner-2") && $0.contains("silent") || $0.contains("bypassed")
-            })
+        let members = try CommandLineTool.run(["members", "--json"], attachedTo: cluster.ownerSocket(0), in: cluster.folder).object
+        let holder = members["members"]?.elements?.first { $0["instance_key"]?.text == "owner-2" }
+        #expect(holder?["silent_ms"]?.unsignedInteger ?? 0 > 2000, "it has not been heard of: \(stopped.members.output)")
         #expect(cluster.owners[0].count(of: "another owner cannot be reached") <= 2, "once for each cause")
     }
 
@@ -98,11 +97,14 @@ import Testing
     func refusedTLS() async throws {
         let cluster = try TestCluster(usesTLS: true) { $0 == "owner-2" ? "elsewhere" : "server" }
         try cluster.put("key", at: cluster.ownerSocket(1))
-        for _ in 0..<3 {
-            let got = try cluster.get("key", at: cluster.ownerSocket(0), timeout: "2s")
-            let words = try got.object["error"]?.text ?? ""
-            #expect(got.ending == .exited(code: 1) && words.contains("owner-2") && words.contains("another host"), "\(got.output)")
+        var words = ""
+        // On a machine that is busy enough the caller's patience ends before the owner's word has come.
+        for _ in 0..<5 where !words.contains("another host") {
+            let got = try cluster.get("key", at: cluster.ownerSocket(0), timeout: "4s")
+            #expect(got.ending == .exited(code: 1))
+            words = try got.object["error"]?.text ?? ""
         }
+        #expect(words.contains("'key'") && words.contains("owner-2") && words.contains("another host"), "\(words)")
         let told = cluster.owners[0].log.split(separator: "\n").filter { $0.contains("another owner cannot be reached") }
         #expect((1...2).contains(told.count), "once for each cause: \(told)")
         #expect(told.allSatisfy { $0.contains(" error ") && $0.contains("owner-2") && $0.contains("another host") }, "\(told)")

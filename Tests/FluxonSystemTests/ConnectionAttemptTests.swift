@@ -12,7 +12,8 @@ import Testing
                 let attempt = ConnectionAttempt(loop: loop, target: .tcp(host: "several.example", port: 1), timeLimit: .seconds(5)) {
                     $2(.success(addresses))
                 }
-                attempt.start { continuation.resume(returning: $0) }
+                // It is its starter's to keep.
+                attempt.start { result in withExtendedLifetime(attempt) { continuation.resume(returning: result) } }
             }
         }
     }

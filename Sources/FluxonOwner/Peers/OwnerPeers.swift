@@ -96,7 +96,9 @@ package final class OwnerPeers {
     private func unanswered(_ owner: OwnerID, _ member: MemberDescription, _ status: RPCStatus, _ client: RPCClient) {
         let isRefused = status.cause is TLSError
         guard client.couldNotConnect || isRefused || status.code == .deadlineExceeded else {
-            return tell(owner, member, "\(status)", level: .notice, "another owner gives no ticket")
+            guard status.code != .cancelled else { return }
+            let words = status.isOK ? "what it answered is no ticket; is it another version?" : "\(status)"
+            return tell(owner, member, words, level: .notice, "another owner gives no ticket")
         }
         if !client.couldNotConnect, !isRefused { giveUp(client, of: member) }
         failed(owner, member, "\(status)", isRefused: isRefused)
