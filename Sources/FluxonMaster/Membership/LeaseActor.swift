@@ -86,25 +86,27 @@ package actor LeaseActor {
 
     /// Writes one roster entry if this term still leads. False: it does not. An attempt of unknown outcome is repeated; the entry's
     /// revision is compared, so that the one under way cannot arrive behind a later entry (decision 0014).
-    package func write(_ entry: RosterEntry, of owner: InstanceKey, _ leadership: Leadership) async -> Bool {
-        let key = keyspace.rosterEntry(of: owner)
+    package func write(_ change: RosterChange, _ leadership: Leadership) async -> Bool {
+        let names = [change.owner] + (change.replaces.map { [$0] } ?? [])
+        let keys = names.map(keyspace.rosterEntry)
         while !Task.isCancelled {
-            let unchanged = EtcdCompare.modRevision(of: key, .equal, rosterRevisions[owner] ?? 0)
-            var write = election.guarded(term: leadership.term, [.put(key, entry.text)], and: [unchanged])
-            write.failure.append(.get(key))
+            let unchanged = zip(names, keys).map { EtcdCompare.modRevision(of: $1, .equal, rosterRevisions[$0] ?? 0) }
+            let operations = [.put(keys[0], change.entry.text)] + keys.dropFirst().map { EtcdOperation.delete($0) }
+            var write = election.guarded(term: leadership.term, operations, and: unchanged)
+            for key in keys { write.failure.append(.get(key)) }
             do throws(EtcdError) {
                 let result = try await etcd.transaction(write, timeout: timing.authority)
                 if result.succeeded {
-                    rosterRevisions[owner] = result.revision
+                    for name in names.dropFirst() { rosterRevisions[name] = nil }
+                    rosterRevisions[change.owner] = result.revision
                     return true
                 }
                 if election.isOver(term: leadership.term, after: result) { return false }
+                for (index, name) in names.enumerated() { rosterRevisions[name] = result.keyValues(at: index + 1)?.first?.modRevision }
                 // An earlier attempt got through.
-                let present = result.keyValues(at: 1)?.first
-                rosterRevisions[owner] = present?.modRevision ?? 0
-                if present?.value == Array(entry.text.utf8) { return true }
+                if result.keyValues(at: 1)?.first?.value == Array(change.entry.text.utf8) { return true }
             } catch {
-                logger.warning("roster not written", metadata: ["fluxon.instance": "\(owner)", "fluxon.error": "\(error)"])
+                logger.warning("roster not written", metadata: ["fluxon.instance": "\(change.owner)", "fluxon.error": "\(error)"])
                 try? await loop.sleep(for: .milliseconds(100))
             }
         }
@@ -113,34 +115,35 @@ package actor LeaseActor {
 
     /// Writes who is connected, under the leader's lease: for people and tools, no rule relies on it.
     ///
-    /// - Parameter written: What stands in etcd, by member.
-    package func writePresence(_ answer: MembersAnswer, _ written: inout [InstanceKey: String], _ leadership: Leadership) async {
-        var present: [InstanceKey: String] = [:]
-        for member in answer.members {
-            let description = member.description
-            present[description.instanceKey] =
-                AttributeLine([
-                    ("role", description.role.name), ("state", member.state.replacing(" ", with: "-")),
-                    ("generation", "\(description.generation)"), ("address", description.address), ("bulk", description.bulkAddress),
-                    ("host", description.host), ("pid", "\(description.processID)"),
-                ]).text
-        }
-        var operations: [EtcdOperation] = []
-        for (member, text) in present where written[member] != text {
-            operations.append(.put(keyspace.presence(of: member), text, lease: leadership.lease.id))
-        }
-        for member in written.keys where present[member] == nil { operations.append(.delete(keyspace.presence(of: member))) }
-        // One transaction of etcd takes 128 operations.
-        for start in stride(from: 0, to: operations.count, by: 100) {
-            let part = Array(operations[start..<min(start + 100, operations.count)])
+    /// - Parameter changes: Who came, changed or left (nil); what is written is taken out.
+    package func writePresence(_ changes: inout [InstanceKey: MembersAnswer.Member?], _ leadership: Leadership) async {
+        let names = changes.keys.sorted()
+        for start in stride(from: 0, to: names.count, by: Self.presenceOfTransaction) {
+            let part = names[start..<min(start + Self.presenceOfTransaction, names.count)]
+            let operations: [EtcdOperation] = part.map { name in
+                guard let member = changes[name] ?? nil else { return .delete(keyspace.presence(of: name)) }
+                return .put(keyspace.presence(of: name), Self.line(of: member), lease: leadership.lease.id)
+            }
             do throws(EtcdError) {
-                _ = try await etcd.transaction(election.guarded(term: leadership.term, part), timeout: timing.authority)
+                _ = try await etcd.transaction(election.guarded(term: leadership.term, operations), timeout: timing.authority)
             } catch {
                 logger.notice("presence not written", metadata: ["fluxon.error": "\(error)"])
                 return
             }
+            for name in part { changes[name] = nil }
         }
-        written = present
+    }
+
+    /// One transaction of etcd takes 128 operations.
+    private static let presenceOfTransaction = 100
+
+    private static func line(of member: MembersAnswer.Member) -> String {
+        let description = member.description
+        return AttributeLine([
+            ("role", description.role.name), ("state", member.state.replacing(" ", with: "-")),
+            ("generation", "\(description.generation)"), ("address", description.address), ("bulk", description.bulkAddress),
+            ("host", description.host), ("pid", "\(description.processID)"),
+        ]).text
     }
 
     /// Ends the leadership of an earlier life of this very master, whose lease would keep every campaign waiting. For one that is surely

@@ -83,22 +83,6 @@ extension RoutingTable {
         reachability.joined(id, hello)
     }
 
-    /// An owner that the cluster has never seen.
-    private mutating func register(_ hello: LinkHello, _ connection: ConnectionID, now: BootInstant) {
-        guard owners.count < Limits.members else {
-            return refuse(connection, .notYet, "the cluster has \(owners.count) owners, the limit")
-        }
-        let id = OwnerID(UInt32(owners.count) + 1)
-        let entry = RosterEntry(owner: id, generation: Generation(1), state: .in, life: hello.life)
-        var owner = RoutingOwner(
-            id: id, instance: hello.instance, entry: nil, desired: entry, isTrusted: true, hasReported: true, lastHeard: now)
-        owner.greeting = (connection, hello)
-        owners.append(owner)
-        ownersByInstance[hello.instance] = id
-        connections[connection] = id
-        write(id)
-    }
-
     /// R1: another process with this `instance_key`. It gets the next generation once the copies of the last one are surely dead.
     private mutating func greetNewLife(_ id: OwnerID, _ hello: LinkHello, _ connection: ConnectionID, now: BootInstant) {
         let owner = owners[id.place]
@@ -120,7 +104,7 @@ extension RoutingTable {
         write(id)
     }
 
-    private mutating func refuse(_ connection: ConnectionID, _ reason: LinkRefusal.Reason, _ message: String) {
+    mutating func refuse(_ connection: ConnectionID, _ reason: LinkRefusal.Reason, _ message: String) {
         effects.append(.send(connection, MasterFrame(term: term, session: 0, control: .refused(LinkRefusal(reason, message)))))
         effects.append(.close(connection))
     }
@@ -206,7 +190,8 @@ extension RoutingTable {
     mutating func write(_ id: OwnerID) {
         guard !owners[id.place].isWriting, !owners[id.place].isWritten else { return }
         owners[id.place].isWriting = true
-        effects.append(.writeRoster(owners[id.place].instance, owners[id.place].desired))
+        let (instance, entry) = (owners[id.place].instance, owners[id.place].desired)
+        effects.append(owners[id.place].replaces.map { .replaceRoster(former: $0, instance, entry) } ?? .writeRoster(instance, entry))
     }
 
     /// The guarded transaction of `writeRoster` succeeded.
@@ -215,6 +200,7 @@ extension RoutingTable {
         let old = owners[id.place].entry
         owners[id.place].isWriting = false
         owners[id.place].entry = entry
+        if let former = owners[id.place].replaces.take() { leaving.remove(former) }
         if let old, old.generation < entry.generation { supersede(id, now: now) }
         switch entry.state {
         case .in: break

@@ -22,6 +22,8 @@ package final class MasterLink {
     private(set) var client: RPCClient?
     private var stream: RPCStream?
     private var directoryStream: RPCStream?
+    private var directoryRetry: LoopTimer?
+    private var directoryFailures = 0
     private var retry: LoopTimer?
     private var failures = 0
     private var patience = RefusalPatience()
@@ -111,16 +113,36 @@ package final class MasterLink {
         directory.listBegins()
         let stream = client.openWithoutDeadline(MethodPath.masterDirectory, waitsForConnection: true)
         directoryStream = stream
-        stream.onMessage = { [weak self] bytes in
-            guard let answer = try? MembersAnswer(decoding: bytes) else { return }
-            self?.learn(answer)
+        stream.onMessage = { [weak self, weak stream] bytes in
+            do throws(ProtobufError) {
+                let page = try DirectoryPage(decoding: bytes)
+                self?.directoryFailures = 0
+                self?.learn(page)
+            } catch {
+                self?.lostDirectory("a message of \(bytes.count) bytes makes no sense: \(error)", client)
+                stream?.cancel()
+            }
         }
+        stream.onEnd = { [weak self] status in self?.lostDirectory("\(status)", client) }
         stream.send([])
         stream.halfClose()
     }
 
-    private func learn(_ answer: MembersAnswer) {
-        for asker in directory.learn(answer) {
+    /// The directory's stream alone is over: what is known of other owners stays and grows old, so it is asked for again.
+    private func lostDirectory(_ why: String, _ client: RPCClient) {
+        guard directoryStream.take() != nil, self.client === client else { return }
+        if directoryFailures == 0 {
+            logger.error("no directory of owners; asking again", metadata: ["fluxon.error": "\(why)", "fluxon.leader": "\(leaderName)"])
+        }
+        directoryFailures += 1
+        directoryRetry = loop.schedule(after: min(.milliseconds(100 << min(directoryFailures, 9)), .seconds(30))) { [weak self] in
+            guard let self, self.client === client else { return }
+            watchDirectory(client)
+        }
+    }
+
+    private func learn(_ page: DirectoryPage) {
+        for asker in directory.learn(page) {
             logger.info("another owner's process is over", metadata: ["fluxon.instance": "\(asker.instance)"])
             onPeerEnded(asker)
         }
@@ -161,8 +183,10 @@ package final class MasterLink {
         self.stream = nil
         stream?.onEnd = nil
         stream?.cancel()
+        directoryRetry?.cancel()
+        let directoryStream = directoryStream.take()
+        directoryStream?.onEnd = nil
         directoryStream?.cancel()
-        directoryStream = nil
         client?.close()
         client = nil
         retry?.cancel()

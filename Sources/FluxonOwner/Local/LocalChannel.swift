@@ -5,14 +5,12 @@ import FluxonSystem
 /// Answers on their way to one process: gathered over a turn of the loop, sent as one message.
 final class LocalChannel {
     /// A process that does not read gets no more copied parts beyond this many bytes, and nothing at all beyond `backlogLimit`.
-    static let copyWindow = 1 << 20
-    static let backlogLimit = 16 << 20
-    /// A message is sent when it is this long, even within a turn.
-    private static let messageBytes = 128 << 10
+    static let copyWindow = Limits.localCopyWindowBytes
+    static let backlogLimit = Limits.localBacklogBytes
 
     private let stream: RPCStream
     private let loop: EventLoop
-    private var writer = ProtobufWriter()
+    private var writer = LocalFrameWriter()
     private var isFlushScheduled = false
     private(set) var isOpen = true
     var onRequests: (LocalRequestFrame) -> Void = { _ in }
@@ -33,12 +31,16 @@ final class LocalChannel {
     }
 
     /// Bytes that wait for the process to read them.
-    var queuedBytes: Int { stream.queuedBytes + writer.bytes.count }
+    var queuedBytes: Int { stream.queuedBytes + writer.byteCount }
 
     func send(_ answer: LocalAnswer) {
+        answer.forEachPart { append($0) }
+    }
+
+    private func append(_ answer: LocalAnswer) {
         guard isOpen else { return }
-        answer.encode(into: &writer)
-        if writer.bytes.count >= Self.messageBytes { return flush() }
+        writer.append(answer)
+        if writer.isFull { return flush() }
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         loop.atEndOfTick { self.flush() }
@@ -53,9 +55,8 @@ final class LocalChannel {
 
     private func flush() {
         isFlushScheduled = false
-        guard isOpen, !writer.bytes.isEmpty else { return }
-        stream.send(writer.bytes)
-        writer = ProtobufWriter(reservingCapacity: 1024)
+        guard isOpen, let message = writer.takeAnswers() else { return }
+        stream.send(message)
         if stream.queuedBytes > Self.backlogLimit {
             close(RPCStatus(.resourceExhausted, "this process does not read its answers: \(stream.queuedBytes) bytes wait"))
         }

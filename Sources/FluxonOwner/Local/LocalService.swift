@@ -121,6 +121,10 @@ package final class LocalService {
     }
 
     private func makeSession(_ process: consuming ProcessIdentity, _ request: AttachRequest) throws -> ProcessSession {
+        guard sessions.count < Limits.localSessions else {
+            throw FluxonError(
+                .unavailable, "\(sessions.count) stores are attached to the owner \(identity.owner), the limit; close some, or end processes")
+        }
         let number = nextSession
         nextSession += 1
         let mayWrite = request.wishes.contains(.writing) && request.wishes.contains(.mapping) && process.mayWrite
@@ -144,6 +148,7 @@ package final class LocalService {
         answer.clusterName = identity.clusterName
         answer.ownerName = identity.owner.name
         answer.grants = session.grants.union(isResumed ? .resumed : [])
+        answer.poolByteCount = UInt64(session.capacityBytes)
         answer.pinWords = session.pinWords
         answer.clock = BootClock.now
         // A process that nobody can reach is known by its death.

@@ -145,18 +145,3 @@ final class ProcessSession {
         service?.remove(self)
     }
 }
-
-extension String {
-    /// The longest prefix of whole characters with at most `byteCount` bytes.
-    func limited(to byteCount: Int) -> String {
-        guard utf8.count > byteCount else { return self }
-        var kept = ""
-        var used = 0
-        for character in self {
-            used += character.utf8.count
-            guard used <= byteCount else { break }
-            kept.append(character)
-        }
-        return kept
-    }
-}

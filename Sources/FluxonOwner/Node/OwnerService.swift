@@ -25,9 +25,11 @@ package final class OwnerService {
 
     /// On the owner's address and on its socket.
     package func registerControl(on server: RPCServer) {
-        server.handle(MethodPath.controlMembers) { [weak self] stream in self?.forward(stream, MethodPath.controlMembers) { $0 } }
-        server.handle(MethodPath.controlStatus) { [weak self] stream in
-            self?.forward(stream, MethodPath.controlStatus, orElse: self?.ownStatus(master: nil)) { bytes in
+        server.unaryLater(MethodPath.controlMembers) { [weak self] question, stream in
+            self?.forward(question, stream, MethodPath.controlMembers) { $0 }
+        }
+        server.unaryLater(MethodPath.controlStatus) { [weak self] question, stream in
+            self?.forward(question, stream, MethodPath.controlStatus, orElse: self?.ownStatus(master: nil)) { bytes in
                 self?.ownStatus(master: try? StatusAnswer(decoding: bytes)) ?? bytes
             }
         }
@@ -36,7 +38,7 @@ package final class OwnerService {
     /// On the owner's socket: externals of this machine join the cluster through their owner, and who may read its values may list them.
     package func registerExternals(on server: RPCServer) {
         server.unaryLater(MethodPath.controlKeys) { [weak self] bytes, stream in
-            self?.forward(stream, MethodPath.controlKeys, request: bytes) { $0 }
+            self?.forward(bytes, stream, MethodPath.controlKeys) { $0 }
         }
         let path = MethodPath.masterPresence
         server.handle(path) { [weak self] stream in
@@ -108,7 +110,7 @@ package final class OwnerService {
     ///
     /// - Parameter orElse: The answer when the master cannot be asked; nil: its error is the answer.
     private func forward(
-        _ stream: RPCStream, _ path: String, request: [UInt8] = [], orElse: [UInt8]? = nil, _ convert: @escaping ([UInt8]) -> [UInt8]
+        _ question: [UInt8], _ stream: RPCStream, _ path: String, orElse: [UInt8]? = nil, _ convert: @escaping ([UInt8]) -> [UInt8]
     ) {
         guard let client = link.client else {
             if let orElse {
@@ -126,7 +128,7 @@ package final class OwnerService {
             stream.finish(.ok)
         }
         stream.onEnd = { [weak call] _ in call?.cancel() }
-        call.send(request)
+        call.send(question)
         call.halfClose()
     }
 
