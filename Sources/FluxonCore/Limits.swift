@@ -32,6 +32,8 @@ package enum Limits {
     package static let networkReportPeers = 1 << 16
     /// Owners that are asked about their network at a time: each costs the one that gathers a connection.
     package static let networkQuestions = 64
+    /// Questions about every owner's network that one owner gathers answers to at a time.
+    package static let networkSurveys = 16
     /// Calls that wait at one owner for its settings to be in force; more are answered at once.
     package static let networkWaiters = 64
     /// How long the owner that gathers waits for another's answer about its network, and for the master's: a person waits with it.
@@ -103,6 +105,9 @@ package enum Limits {
     package static let rpcFrameBytes = 256 << 10
     /// Most operations of one process that its owner works on at a time.
     package static let localOperations = 1 << 16
+    /// Most values that an owner has handed over to one process, and requests for memory of one that wait, without its word.
+    package static let localHandovers = 1 << 16
+    package static let localReservations = 1 << 12
     /// Most outcomes that an owner keeps for one process until they are acknowledged.
     package static let localOutcomes = 1 << 16
     /// Most values of one process that are copied over its socket at a time, each way.

@@ -74,11 +74,13 @@ final class ReplicaLookupTests: ScriptedOwner {
 
     @Test("a backlog over its limit ends the session while the link is away too")
     func backlog() throws {
-        table.store.retain(1)
-        put(1, extent: 1)
+        var configuration = ReplicaConfiguration(cluster: "c", instance: InstanceKey("owner"), life: 5)
+        configuration.backlogLimit = 100
+        table = ReplicaTable(store: DictionaryCopyStore(), configuration: configuration)
+        enter(term: 3, session: 1)
         _ = turn()
         table.disconnected(now: Self.start)
-        for number in 0...Limits.linkBacklogMessages {
+        for number in 0...100 {
             let keyOfNumber = try Key("key-\(number)")
             table.commit(
                 CommitRequest(token: token(UInt64(number) + 2), key: keyOfNumber, value: nil, condition: .none, deadline: Self.deadline),

@@ -8,7 +8,7 @@ extension NetworkAnswer {
     func encode(into writer: inout ProtobufWriter) {
         writer.list(devices, limit: Limits.networkDevices, field: 1) { $0.encode(into: &$1) }
         writer.list(peers, limit: Limits.networkPeers, field: 2) { $0.encode(into: &$1) }
-        writer.unsigned(peersLeftOut + UInt64(max(0, peers.count - Limits.networkPeers)), field: 3)
+        writer.unsigned(peersLeftOut &+ UInt64(max(0, peers.count - Limits.networkPeers)), field: 3)
         writer.list(totals, limit: Limits.networkPaths, field: 4) { $0.encode(into: &$1) }
         writer.unsigned(fallbacks, field: 5)
         writer.string(settings.text, limit: Limits.attributeBytes, field: 6)
