@@ -25,7 +25,7 @@ import Testing
     func outcomes() async throws {
         let owner = try await LocalOwner()
         let store = try await Store.connect(to: owner.path)
-        for round in 0..<20 {
+        for round in 0..<5 {
             for number in 0..<5 { try await store.put("key-\(number)", "\(round)") }
             try await owner.inside { $0.service.dropConnections() }
         }

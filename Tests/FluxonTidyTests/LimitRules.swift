@@ -8,8 +8,9 @@ enum LimitRules {
     /// Names of `package static let name = …`.
     static func members(of limits: SourceFile) -> [String] {
         limits.code.compactMap { line in
-            guard let range = line.range(of: "static let ") else { return nil }
-            return String(line[range.upperBound...].prefix { $0.isLetter || $0.isNumber })
+            let words = line.split(separator: " ")
+            guard let place = words.firstIndex(of: "let"), place > 0, words[place - 1] == "static", place + 1 < words.count else { return nil }
+            return String(words[place + 1].prefix { $0.isLetter || $0.isNumber })
         }
     }
 
@@ -47,7 +48,7 @@ enum LimitRules {
         files.filter { $0.path.hasPrefix("Sources/FluxonCore/") }.flatMap { file in
             file.code.indices.filter { file.code[$0].contains("func encoded() -> [UInt8]") }.compactMap { index in
                 guard let type = file.code[..<index].reversed().lazy.compactMap(Self.declaredType).first else { return nil }
-                let parts = type == "LinkFrame" ? (file.name.hasPrefix("Owner") ? "OwnerFrame" : "MasterFrame") : type
+                let parts = type == "LinkFrame" ? (file.name.hasPrefix("Owner") ? "OwnerFrameSample" : "MasterFrameSample") : type
                 return (parts, file.path)
             }
         }

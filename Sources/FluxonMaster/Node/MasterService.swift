@@ -26,7 +26,7 @@ package struct MasterService {
             let carried = OnLoop(stream)
             routing.assumeIsolated { $0.watchDirectory(carried.value) }
         }
-        server.unaryNow(MethodPath.controlMembers) { bytes, _ in
+        server.unaryNow(MethodPath.controlMembers) { bytes, _ throws(RPCError) in
             let request: MembersRequest
             do throws(ProtobufError) { request = try MembersRequest(decoding: bytes) } catch {
                 throw RPCError(.invalidArgument, "the question for members makes no sense: \(error)")

@@ -231,7 +231,9 @@ package actor RoutingActor {
             directory.leftRoster(former)
             logger.info(
                 "a lost owner's number is given anew",
-                metadata: ["fluxon.member": "\(change.owner)", "fluxon.number": "\(change.entry.owner.number)", "fluxon.former": "\(former)"])
+                metadata: [
+                    "fluxon.member": "\(change.owner)", "fluxon.number": "\(change.entry.owner.number)", "fluxon.former": "\(former)",
+                ])
         }
         scheduleTurnEnd()
     }

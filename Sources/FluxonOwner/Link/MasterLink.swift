@@ -131,12 +131,13 @@ package final class MasterLink {
     /// The directory's stream alone is over: what is known of other owners stays and grows old, so it is asked for again.
     private func lostDirectory(_ why: String, _ client: RPCClient) {
         guard directoryStream.take() != nil, self.client === client else { return }
-        if directoryFailures == 0 {
-            logger.error("no directory of owners; asking again", metadata: ["fluxon.error": "\(why)", "fluxon.leader": "\(leaderName)"])
-        }
         directoryFailures += 1
         directoryRetry = loop.schedule(after: min(.milliseconds(100 << min(directoryFailures, 9)), .seconds(30))) { [weak self] in
+            // With the connection the link ends as well, and says so.
             guard let self, self.client === client else { return }
+            if directoryFailures == 1 {
+                logger.error("no directory of owners; asking again", metadata: ["fluxon.error": "\(why)", "fluxon.leader": "\(leaderName)"])
+            }
             watchDirectory(client)
         }
     }

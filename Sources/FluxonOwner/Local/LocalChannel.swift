@@ -16,6 +16,8 @@ final class LocalChannel {
     var onRequests: (LocalRequestFrame) -> Void = { _ in }
     var onWritable: () -> Void = {}
     var onEnd: () -> Void = {}
+    /// Called before `onEnd` when the process sent what is no message; why.
+    var onRefused: (String) -> Void = { _ in }
 
     init(_ stream: RPCStream, loop: EventLoop) {
         self.stream = stream
@@ -66,7 +68,9 @@ final class LocalChannel {
         do {
             onRequests(try LocalRequestFrame(decoding: bytes))
         } catch {
-            close(RPCStatus(.invalidArgument, "a message of \(bytes.count) bytes is not fluxon.v1.LocalRequestFrame: \(error)"))
+            let why = "a message of \(bytes.count) bytes is not fluxon.v1.LocalRequestFrame: \(error)"
+            onRefused(why)
+            close(RPCStatus(.invalidArgument, why))
         }
     }
 
@@ -76,6 +80,7 @@ final class LocalChannel {
         // What the handlers hold is let go, so that nothing keeps itself alive.
         onRequests = { _ in }
         onWritable = {}
+        onRefused = { _ in }
         let onEnd = onEnd
         self.onEnd = {}
         stream.onMessage = nil

@@ -19,6 +19,8 @@ package final class LocalService {
     private let ownUserID = getuid()
     /// A process unmapped pages, gave extents back, or died.
     package var onSpaceReturned: () -> Void = {}
+    /// A process sent what this owner does not understand, for the first time in its session.
+    package var onRefused: (ProcessDescription, String) -> Void = { _, _ in }
 
     /// - Parameter server: serves the connections, those that are not attached too; the caller adds other services to it.
     package init(loop: EventLoop, server: RPCServer, pool: Pool, backend: any LocalBackend, identity: LocalIdentity) {
@@ -123,7 +125,8 @@ package final class LocalService {
     private func makeSession(_ process: consuming ProcessIdentity, _ request: AttachRequest) throws -> ProcessSession {
         guard sessions.count < Limits.localSessions else {
             throw FluxonError(
-                .unavailable, "\(sessions.count) stores are attached to the owner \(identity.owner), the limit; close some, or end processes")
+                .unavailable,
+                "\(sessions.count) stores are attached to the owner \(identity.owner), the limit; close some, or end processes")
         }
         let number = nextSession
         nextSession += 1

@@ -27,6 +27,8 @@ final class ProcessSession {
     private let process: ProcessIdentity
     private var deathWatch: Registration?
     private(set) var isOver = false
+    /// What this process sends is refused again when it comes back: once is enough for a log.
+    private var isRefusalTold = false
 
     init(
         number: UInt64, service: LocalService, process: consuming ProcessIdentity, name: String, attachment: Pool.Attachment?,
@@ -85,6 +87,11 @@ final class ProcessSession {
         channel = new
         new.onRequests = { [weak self] in self?.handle($0) }
         new.onWritable = { [weak self] in self?.sendCopies() }
+        new.onRefused = { [weak self] why in
+            guard let self, !isRefusalTold else { return }
+            isRefusalTold = true
+            service?.onRefused(description, why)
+        }
         new.onEnd = { [weak self, weak new] in
             if let self, let new, self.channel === new { self.disconnected() }
         }

@@ -182,6 +182,11 @@ final class OwnerParts {
         let identity = LocalIdentity(clusterName: configuration.clusterName, owner: configuration.instanceKey, generation: generation)
         let local = LocalService(loop: loop, server: localServer, pool: driver.pool, backend: driver, identity: identity)
         local.onSpaceReturned = { [weak fetcher] in fetcher?.retryWaiting() }
+        local.onRefused = { [logger] process, why in
+            logger.error(
+                "a process sends what this owner does not understand; is it of another version?",
+                metadata: ["fluxon.process": "\(process.name)", "fluxon.pid": "\(process.processID)", "fluxon.error": "\(why)"])
+        }
         fetcher.recallIdlePages = { [weak local] in local?.recallIdleSpans() }
         try local.listen(path: configuration.socketPath)
         self.local = local

@@ -1,3 +1,4 @@
+import DequeModule
 package import FluxonCore
 
 // Misses: lookup, transfer, publication or detachment, `drop` (M1–M4, R10).

@@ -31,7 +31,7 @@ import Testing
 
     private func writes(_ table: inout RoutingTable) -> [RosterChange] {
         table.flush(now: Self.start)
-        return table.takeEffects().compactMap { effect in
+        return table.takeEffects().compactMap { effect -> RosterChange? in
             switch effect {
             case .writeRoster(let owner, let entry): RosterChange(owner: owner, entry: entry)
             case .replaceRoster(let former, let owner, let entry): RosterChange(owner: owner, entry: entry, replaces: former)
@@ -42,7 +42,7 @@ import Testing
 
     private func welcomes(_ table: inout RoutingTable) -> [LinkWelcome] {
         table.flush(now: Self.start)
-        return table.takeEffects().compactMap { effect in
+        return table.takeEffects().compactMap { effect -> LinkWelcome? in
             guard case .send(_, let frame) = effect, case .welcome(let welcome) = frame.control else { return nil }
             return welcome
         }

@@ -80,7 +80,9 @@ extension StatusAnswer: WireMessage {
                 return Section(
                     title: chance.text(limit: Limits.nameBytes),
                     figures: chance.list(limit: figureLimit) { chance in
-                        if chance.index(below: 8) == 0 { return Figure("some", list: (0..<chance.index(below: 2000)).map { "owner-\($0)" }) }
+                        if chance.index(below: 8) == 0 {
+                            return Figure("some", list: (0..<chance.index(below: 2000)).map { "owner-\($0)" })
+                        }
                         return Figure(chance.text(limit: Limits.nameBytes), chance.text(limit: Limits.statusValueBytes))
                     })
             })

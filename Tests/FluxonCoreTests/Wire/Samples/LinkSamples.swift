@@ -96,8 +96,15 @@ extension MasterMessage {
     }
 }
 
-extension OwnerFrame: WireMessage {
-    static func sample(_ chance: inout WireChance) -> OwnerFrame {
+/// Both frames are one generic type, which conforms once.
+struct OwnerFrameSample: WireMessage {
+    let frame: OwnerFrame
+
+    init(_ frame: OwnerFrame) { self.frame = frame }
+    init(decoding bytes: [UInt8]) throws { frame = try OwnerFrame(decoding: bytes) }
+    func encoded() -> [UInt8] { frame.encoded() }
+
+    static func sample(_ chance: inout WireChance) -> OwnerFrameSample {
         var frame = OwnerFrame(term: chance.number(), session: chance.number())
         frame.messages = chance.boundedList(limit: 300) { .sample(&$0) }
         frame.first = min(chance.number(), .max - UInt64(frame.messages.count))
@@ -112,12 +119,18 @@ extension OwnerFrame: WireMessage {
             (hello.readsThroughRelays, hello.isRelay, hello.subCluster) = (chance.chance(), chance.chance(), chance.name().name)
             frame.control = .hello(hello)
         }
-        return frame
+        return Self(frame)
     }
 }
 
-extension MasterFrame: WireMessage {
-    static func sample(_ chance: inout WireChance) -> MasterFrame {
+struct MasterFrameSample: WireMessage {
+    let frame: MasterFrame
+
+    init(_ frame: MasterFrame) { self.frame = frame }
+    init(decoding bytes: [UInt8]) throws { frame = try MasterFrame(decoding: bytes) }
+    func encoded() -> [UInt8] { frame.encoded() }
+
+    static func sample(_ chance: inout WireChance) -> MasterFrameSample {
         var frame = MasterFrame(term: chance.number(), session: chance.number())
         frame.messages = chance.boundedList(limit: 300) { .sample(&$0) }
         frame.first = min(chance.number(), .max - UInt64(frame.messages.count))
@@ -140,6 +153,6 @@ extension MasterFrame: WireMessage {
             welcome.choosesRelays = chance.chance()
             frame.control = .welcome(welcome)
         }
-        return frame
+        return Self(frame)
     }
 }

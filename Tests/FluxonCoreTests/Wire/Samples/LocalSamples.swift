@@ -68,7 +68,9 @@ extension LocalAnswer {
     static func sample(_ chance: inout WireChance) -> LocalAnswer { LocalAnswer(id: chance.number(), body: body(&chance)) }
 
     private static func grant(_ chance: inout WireChance) -> Grant {
-        Grant(extents: chance.list(limit: Limits.localExtents) { $0.extent() }, spans: chance.list(limit: Limits.localExtents) { $0.extent() })
+        Grant(
+            extents: chance.list(limit: Limits.localExtents) { $0.extent() }, spans: chance.list(limit: Limits.localExtents) { $0.extent() }
+        )
     }
 
     private static func result(_ chance: inout WireChance) -> Outcome.Result {

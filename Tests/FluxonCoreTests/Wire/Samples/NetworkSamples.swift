@@ -20,7 +20,8 @@ extension NetworkAnswer.Path {
 extension NetworkAnswer.Device {
     static func sample(_ chance: inout WireChance) -> NetworkAnswer.Device {
         var device = NetworkAnswer.Device(
-            name: "mlx5_\(chance.index(below: 20))", port: chance.number32(), state: State.allCases[chance.index(below: State.allCases.count)])
+            name: "mlx5_\(chance.index(below: 20))", port: chance.number32(),
+            state: State.allCases[chance.index(below: State.allCases.count)])
         (device.reason, device.linkLayer) = (chance.text(limit: Limits.messageTextBytes), chance.text(limit: Limits.nameBytes))
         (device.gid, device.gidIndex, device.gidType) = (chance.text(limit: Limits.nameBytes), chance.number32(), chance.text(limit: 20))
         (device.address, device.mtu, device.numaNode) = (chance.text(limit: Limits.nameBytes), chance.number32(), chance.signed())

@@ -9,12 +9,15 @@ protocol WireMessage: Hashable {
 
 enum WireMessages {
     /// Every message of the wire (`Tests/FluxonTidyTests/LimitRules.swift` looks here).
-    static let all: [any WireMessage.Type] = [
-        AttachAnswer.self, AttachRequest.self, DirectoryPage.self, JoinAnswer.self, JoinRequest.self, KeysAnswer.self, KeysRequest.self,
-        LocalAnswerFrame.self, LocalRequestFrame.self, MasterFrame.self, MembersAnswer.self, MembersRequest.self, NetworkAnswer.self,
-        NetworkChange.self, NetworkChangeAnswer.self, NetworkReport.self, NetworkRequest.self, OwnerFrame.self, StatusAnswer.self,
-        TicketAnswer.self, TicketRequest.self,
-    ]
+    static var all: [any WireMessage.Type] {
+        [
+            AttachAnswer.self, AttachRequest.self, DirectoryPage.self, JoinAnswer.self, JoinRequest.self, KeysAnswer.self, KeysRequest.self,
+            LocalAnswerFrame.self, LocalRequestFrame.self, MasterFrameSample.self, MembersAnswer.self, MembersRequest.self,
+            NetworkAnswer.self,
+            NetworkChange.self, NetworkChangeAnswer.self, NetworkReport.self, NetworkRequest.self, OwnerFrameSample.self, StatusAnswer.self,
+            TicketAnswer.self, TicketRequest.self,
+        ]
+    }
 }
 
 /// Which values of which fields the samples took: a field that never changes is not sampled.
