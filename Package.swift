@@ -118,7 +118,7 @@ let testTargets: [Target] = [
         ],
         path: "Fuzzing/Targets", swiftSettings: settings),
     tests("FluxonFuzzingTests", ["FluxonFuzzing", "FluxonRPC", "FluxonSystem"]),
-    tests("FluxonCoreTests", ["FluxonCore"]),
+    tests("FluxonCoreTests", ["FluxonCore", "FluxonSeededRandom"]),
     tests("FluxonSystemTests", ["FluxonSystem", "FluxonTestFiles"]),
     .target(name: "FluxonSeededRandom", path: "Tests/FluxonSeededRandom", swiftSettings: settings),
     // An owner and readers that check each other, in one process or several.

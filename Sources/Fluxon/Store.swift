@@ -63,6 +63,8 @@ public final class Store: Sendable {
     /// The cluster that this store is attached to, and its owner.
     public var clusterName: String { core.attachment?.clusterName ?? "" }
     public var ownerName: String { core.attachment?.ownerName ?? "" }
+    /// Size of the owner's pool, which no value can exceed; while nobody knows it there is no limit.
+    package var poolByteCount: Int { core.attachment?.poolByteCount ?? .max }
     /// Whether values are read in place. False: they are copied by the owner, since this process has another clock or lacks the rights.
     public var isMapped: Bool { core.attachment?.view != nil }
 

@@ -25,8 +25,20 @@ struct ControlClient: ~Copyable {
         loop.stop()
     }
 
+    /// All of them, however many answers that takes.
     func members() async throws -> MembersAnswer {
-        try MembersAnswer(decoding: await client.unary(MethodPath.controlMembers, [], deadline: timeout))
+        var answer = try await members(MembersRequest())
+        while answer.hasMore, let last = answer.members.last {
+            let next = try await members(MembersRequest(after: last.description.instanceKey))
+            answer.members += next.members
+            // An answer that brings nothing would be asked for without end.
+            answer.hasMore = next.hasMore && !next.members.isEmpty
+        }
+        return answer
+    }
+
+    private func members(_ request: MembersRequest) async throws -> MembersAnswer {
+        try MembersAnswer(decoding: await client.unary(MethodPath.controlMembers, request.encoded(), deadline: timeout))
     }
 
     func status() async throws -> StatusAnswer {

@@ -19,6 +19,16 @@ package enum Limits {
     package static let logFilesKept = 3
     /// Members of one cluster.
     package static let members = 4096
+    /// Owners of one cluster: numbers of its roster, those of lost ones too until they are given anew.
+    package static let owners = 4096
+    /// Lost owners that keep their numbers for the case that they return; beyond these the next new owner gets such a number.
+    package static let lostOwners = 256
+    /// Members connected to a master: owners and externals.
+    package static let members = 1 << 16
+    /// Members in one answer to `fluxon members`; the next are asked for.
+    package static let membersPage = 1024
+    /// Owners in one message of the master's directory; more follow in the next.
+    package static let directoryPage = 512
     /// RDMA devices of one owner, with each of their ports: a full list of names fits `attributeBytes`, and machines have sixteen.
     package static let networkDevices = 32
     /// Longest name of an RDMA device in bytes: the kernel's `IB_DEVICE_NAME_MAX` less its terminator.
@@ -31,6 +41,8 @@ package enum Limits {
     package static let networkReportPeers = 1 << 16
     /// Owners that are asked about their network at a time: each costs the one that gathers a connection.
     package static let networkQuestions = 64
+    /// Questions about every owner's network that one owner gathers answers to at a time.
+    package static let networkSurveys = 16
     /// Calls that wait at one owner for its settings to be in force; more are answered at once.
     package static let networkWaiters = 64
     /// How long the owner that gathers waits for another's answer about its network, and for the master's: a person waits with it.
@@ -44,8 +56,12 @@ package enum Limits {
     /// Keys in one page of `fluxon kv ls`, and keys that the master looks at for it in one turn: a fraction of a millisecond.
     package static let keysPageEntries = 1024
     package static let keysPageVisits = 4096
-    /// Sections of a status, and figures of a section.
+    /// Sections of a status.
+    package static let statusSections = 256
+    /// Figures of a section of a status; of more the last one says how many are left out.
     package static let statusFigures = 256
+    /// Longest value of a figure in bytes.
+    package static let statusValueBytes = 4096
     /// Unacknowledged messages of a link beyond which its session ends (CONSISTENCY L1).
     package static let linkBacklogMessages = 1 << 18
     /// Messages of a link, or outcomes of a process, that are acknowledged with the next message that goes that way; more are at once.
@@ -56,14 +72,26 @@ package enum Limits {
     package static let reportPageEntries = 2048
     /// Pages of a report that a master has not acknowledged yet; the next waits.
     package static let reportWindowPages = 8
+    /// Lookups of one owner that the master has not answered; gets beyond them wait until one is.
+    package static let lookups = 1 << 16
+    /// Lookups of one key among them; gets that come later share the next.
+    package static let lookupsOfKey = 4
     /// Holders that an answer to a lookup names.
     package static let answeredHolders = 16
     /// Longest text of a refusal in bytes.
     package static let refusalBytes = 1024
     /// Most requests or answers in one message between a process and its owner.
     package static let localFrameElements = 4096
-    /// Most extents that one request or answer between a process and its owner names.
+    /// Most extents that one request or answer between a process and its owner names; more go with further ones.
     package static let localExtents = 1024
+    /// A message between a process and its owner is sent when it is this long, even within a turn.
+    package static let localFrameBytes = 128 << 10
+    /// Bytes of answers that one process may leave unread before its connection ends.
+    package static let localBacklogBytes = 16 << 20
+    /// Bytes of values copied over a process's socket that may wait to be read, each way.
+    package static let localCopyWindowBytes = 1 << 20
+    /// Sessions of processes at one owner: each store of each process that lives has one.
+    package static let localSessions = 1 << 14
     /// Longest piece of a value that is copied over a process's socket, in bytes.
     package static let localPartBytes = 256 << 10
     /// Longest text of an error on the wire, in bytes.
@@ -110,6 +138,9 @@ package enum Limits {
     package static let rpcTurnConnections = 16
     /// Most operations of one process that its owner works on at a time.
     package static let localOperations = 1 << 16
+    /// Most values that an owner has handed over to one process, and requests for memory of one that wait, without its word.
+    package static let localHandovers = 1 << 16
+    package static let localReservations = 1 << 12
     /// Most outcomes that an owner keeps for one process until they are acknowledged.
     package static let localOutcomes = 1 << 16
     /// Most values of one process that are copied over its socket at a time, each way.
@@ -118,6 +149,8 @@ package enum Limits {
     package static let explainedKeys = 1024
     /// Processes that the status of their owner names, the latest ones; more are counted.
     package static let statusProcesses = 64
+    /// Bytes that `fluxon kv put` collects of a pipe, whose size is not known beforehand, where the pool is larger than this.
+    package static let pipedBytes = 8 << 30
     /// How long an attach handshake may take before the other side gives up.
     package static let attachTimeout = Duration.seconds(5)
     /// How long a call waits that names no deadline of its own.

@@ -144,6 +144,8 @@ extension Simulation {
             case .close(let connection):
                 if let connection = connections[connection.number] { closeAtMaster(connection) }
             case .writeRoster(let owner, let entry): writeRoster(master, table.term, owner, entry)
+            // Simulated hosts keep their names: there are never lost owners enough for a number to be given anew.
+            case .replaceRoster(let former, let owner, _): invariants.fail("\(owner) gets the number of \(former)")
             case .note(let note):
                 if mayAct { observe(note, at: now, master) } else { master.heldNotes.append((now, note)) }
             }

@@ -50,6 +50,22 @@ import Testing
         expectNone(PlantingRules.definitions(in: try #require(Self.manifest)))
     }
 
+    @Test("every limit stands in the table of limits, with the file that sees to it, and the table names no other")
+    func limits() throws {
+        let files = SourceFile.all
+        let limits = try #require(files.first { $0.path == "Sources/FluxonCore/Limits.swift" })
+        let document = try #require(files.first { $0.path == "docs/LIMITS.md" })
+        #expect(LimitRules.members(of: limits).count > 60)
+        expectNone(LimitRules.problems(limits: limits, document: document, files: files))
+    }
+
+    @Test("every message is made and read by the test of all messages")
+    func messages() throws {
+        let samples = try #require(SourceFile.all.first { $0.path == "Tests/FluxonCoreTests/Wire/Samples/WireMessage.swift" })
+        #expect(LimitRules.messages(in: SourceFile.swift).count > 15)
+        expectNone(LimitRules.untestedMessages(in: SourceFile.swift, samples: samples))
+    }
+
     @Test("nothing unfinished, no path of one machine, no conflict left")
     func leftovers() { expectNone(SourceFile.all.flatMap(TidyRules.leftovers)) }
 }

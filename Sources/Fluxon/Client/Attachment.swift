@@ -9,17 +9,22 @@ final class Attachment: Sendable {
     let generation: UInt64
     let clusterName: String
     let ownerName: String
+    /// Of the owner's pool.
+    let poolByteCount: Int
     /// Nil: values come by copies.
     let view: PoolView?
     /// Nil: puts go by copies.
     let arena: WriteArena?
     let cache: ExtentCache
 
-    init(session: UInt64, generation: UInt64, clusterName: String, ownerName: String, view: PoolView?, arena: WriteArena?) {
+    init(
+        session: UInt64, generation: UInt64, clusterName: String, ownerName: String, poolByteCount: Int, view: PoolView?, arena: WriteArena?
+    ) {
         self.session = session
         self.generation = generation
         self.clusterName = clusterName
         self.ownerName = ownerName
+        self.poolByteCount = poolByteCount
         self.view = view
         self.arena = arena
         cache = ExtentCache(limit: arena?.byteCount ?? 0)
@@ -49,7 +54,7 @@ final class Attachment: Sendable {
         }
         self.init(
             session: answer.session, generation: answer.generation, clusterName: answer.clusterName, ownerName: answer.ownerName,
-            view: view, arena: arena)
+            poolByteCount: answer.poolByteCount == 0 ? .max : Int(clamping: answer.poolByteCount), view: view, arena: arena)
     }
 
     /// Maps the spans of a grant, then gives its extents.

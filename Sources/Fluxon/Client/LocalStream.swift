@@ -5,7 +5,7 @@ internal import FluxonSystem
 /// One stream of messages with the owner, over an attached socket. On its loop only.
 final class LocalStream {
     /// Bytes of uploads that may wait for the owner to read them.
-    static let uploadWindow = 1 << 20
+    static let uploadWindow = Limits.localCopyWindowBytes
     /// How long the owner may take to see the end of a stream in order.
     private static let closeWait = Duration.seconds(1)
 

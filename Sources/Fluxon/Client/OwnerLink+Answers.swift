@@ -14,8 +14,9 @@ extension OwnerLink {
             if !outcome.refill.isEmpty, let attachment, let extents = try? attachment.accept(outcome.refill) {
                 attachment.cache.add(extents)
             }
-            received.append(outcome.counter)
-            if received.count >= Limits.acknowledgementDelay { scheduleFlush() }
+            proven(by: answer.id)
+            acknowledgements.arrived(outcome.counter)
+            if acknowledgements.untold.count >= Limits.acknowledgementDelay { scheduleFlush() }
             end(answer.id, .outcome(outcome.result))
         case .handover(let handover): take(handover, answer.id)
         case .part(let part): append(part, answer.id)
@@ -59,10 +60,7 @@ extension OwnerLink {
     private func recall(_ spans: [LocalExtent]) {
         guard let attachment, let arena = attachment.arena else { return }
         let unused = attachment.cache.takeAll().map { LocalExtent(offset: $0.offset, capacity: $0.capacity) }
-        for start in stride(from: 0, to: unused.count, by: Limits.localExtents) {
-            let part = Array(unused[start..<min(start + Limits.localExtents, unused.count)])
-            send(LocalRequest(id: 0, body: .giveBack(part)))
-        }
+        if !unused.isEmpty { send(LocalRequest(id: 0, body: .giveBack(unused))) }
         // What cannot be unmapped is not confirmed, and stays this process's (F1).
         let unmapped = spans.filter { (try? arena.unmap(PoolSpan(offset: $0.offset, byteCount: $0.capacity))) != nil }
         if !unmapped.isEmpty { send(LocalRequest(id: 0, body: .unmapped(unmapped))) }

@@ -25,13 +25,14 @@ final class OwnerLink: @unchecked Sendable {
     private var phase = Phase.idle
     private var attempts = 0
     private var lastFailure: FluxonError?
+    private var openSince = BootInstant.zero
     private var firstAttachment: ((Result<Attachment, FluxonError>) -> Void)?
     private(set) var attachment: Attachment?
     var onAttachment: (Attachment?) -> Void = { _ in }
 
     var pending: [UInt64: PendingCall] = [:]
-    /// Outcomes that arrived since the last message (CONSISTENCY T1): told with the next one, since that only frees the owner's memory.
-    var received: [UInt64] = []
+    /// Outcomes that the owner still keeps for this process (CONSISTENCY T1).
+    var acknowledgements = OutcomeAcknowledgements()
     /// How many pin words this process knows of.
     var pinWords: UInt64 = 0
     /// Uploads with pieces left to send, with the offset of the next.
@@ -39,12 +40,14 @@ final class OwnerLink: @unchecked Sendable {
     private var nextID: UInt64 = 1
     private var nextCounter: UInt64 = 1
     private var sweep: LoopTimer?
-    private var writer = ProtobufWriter()
+    private var writer = LocalFrameWriter()
+    /// Counts the messages of this link.
+    private var message: UInt64 = 1
     private var isFlushScheduled = false
 
     private static let pauses: [Duration] = [.zero, .milliseconds(10), .milliseconds(50), .milliseconds(200), .seconds(1)]
-    /// A message is sent when it is this long, even within a turn.
-    private static let messageBytes = 128 << 10
+    /// A connection that lasted for less was refused, or might as well have been.
+    private static let steadyAfter = Duration.seconds(1)
 
     init(loop: EventLoop, target: AttachTarget, options: Store.Options) {
         self.loop = loop
@@ -109,8 +112,7 @@ final class OwnerLink: @unchecked Sendable {
     func begin(_ stream: LocalStream, _ next: Attachment) {
         let isSame = next === attachment
         attachment = next
-        attempts = 0
-        lastFailure = nil
+        openSince = loop.now
         phase = .open(stream)
         stream.start { [weak self] in
             self?.handle($0)
@@ -118,28 +120,44 @@ final class OwnerLink: @unchecked Sendable {
             self?.sendUploads()
         } onEnd: { [weak self, weak stream] error in
             guard let self, case .open(let current) = self.phase, current === stream else { return }
-            self.lastFailure = error
-            self.reattach()
+            if self.isSteady { self.attempts = 0 }
+            self.phase = .idle
+            self.writer = LocalFrameWriter()
+            self.attachLater(after: error)
         }
         onAttachment(next)
         firstAttachment.take()?(.success(next))
         resend(isSameSession: isSame)
     }
 
+    private var isSteady: Bool { loop.now.since(openSince) >= Self.steadyAfter }
+
+    /// Why calls get no answer, as far as the connection is to blame.
+    private var cause: FluxonError? {
+        if case .open = phase, isSteady { return nil }
+        return lastFailure
+    }
+
     private func reattach() {
         phase = .idle
-        writer = ProtobufWriter()
+        writer = LocalFrameWriter()
         attach()
     }
 
     private func failed(_ error: FluxonError) {
-        lastFailure = error
         if let completion = firstAttachment.take() {
             phase = .idle
             return completion(.failure(error))
         }
-        attempts += 1
+        attachLater(after: error)
+    }
+
+    /// At once after a connection that lasted; with growing pauses after others, for what was refused is refused again.
+    private func attachLater(after error: FluxonError) {
+        lastFailure = error
         let pause = Self.pauses[min(attempts, Self.pauses.count - 1)]
+        attempts += 1
+        guard pause > .zero else { return attach() }
         phase = .pausing(
             loop.schedule(after: pause) { [weak self] in
                 guard let self, case .pausing = self.phase else { return }
@@ -150,6 +168,7 @@ final class OwnerLink: @unchecked Sendable {
     /// What was asked before goes out again: under the old tokens where the session goes on (T1), else only what changes nothing (T2).
     private func resend(isSameSession: Bool) {
         uploads = []
+        acknowledgements.reconnected(isSameSession: isSameSession)
         for (id, call) in pending.sorted(by: { $0.key < $1.key }) {
             if call.isOperation, call.isSent, !isSameSession {
                 end(id, .failed(unknownOutcome("the owner that it was sent to is gone")))
@@ -201,6 +220,7 @@ final class OwnerLink: @unchecked Sendable {
         if !call.isSent, let wanted = call.attachment, wanted !== attachment { return end(call.id, .stale) }
         number(call)
         call.isSent = true
+        call.message = message
         // The owner takes a process that asked for the mapping for one that has it; this one may have refused it (CONSISTENCY §1).
         if case .get(var get) = call.body, attachment?.view == nil {
             get.isCopied = true
@@ -241,9 +261,13 @@ final class OwnerLink: @unchecked Sendable {
     }
 
     func send(_ request: LocalRequest) {
+        request.forEachPart { append($0) }
+    }
+
+    private func append(_ request: LocalRequest) {
         guard case .open = phase else { return }
-        request.encode(into: &writer)
-        if writer.bytes.count >= Self.messageBytes { return flush() }
+        writer.append(request)
+        if writer.isFull { return flush() }
         scheduleFlush()
     }
 
@@ -256,11 +280,20 @@ final class OwnerLink: @unchecked Sendable {
     private func flush() {
         isFlushScheduled = false
         guard case .open(let stream) = phase else { return }
-        writer.packed(received, field: 1)
-        received.removeAll(keepingCapacity: true)
-        guard !writer.bytes.isEmpty else { return }
-        stream.send(writer.bytes)
-        writer = ProtobufWriter(reservingCapacity: 1024)
+        var told = 0
+        repeat {
+            let next = min(told + Limits.localFrameElements, acknowledgements.untold.count)
+            guard let bytes = writer.takeRequests(received: acknowledgements.untold[told..<next]) else { return }
+            stream.send(bytes)
+            told = next
+            message += 1
+        } while told < acknowledgements.untold.count
+        acknowledgements.toldAll(in: message - 1)
+    }
+
+    /// An answer to this call came: the owner has read every message up to the one with the call.
+    func proven(by id: UInt64) {
+        if let call = pending[id] { acknowledgements.proven(upTo: call.message) }
     }
 
     /// Pieces of the first upload, then of the next, while the owner reads them.
@@ -309,13 +342,13 @@ final class OwnerLink: @unchecked Sendable {
         if call.isOperation, call.isSent { return unknownOutcome("no answer came before its deadline") }
         guard case .open = phase else {
             let text = "the owner at \(target.path) was not to be reached before the deadline"
-            return FluxonError(.connectionFailed, text + "; start it, or check its log", cause: lastFailure)
+            return FluxonError(.connectionFailed, text + "; start it, or check its log", cause: cause)
         }
-        return FluxonError(.deadlineExceeded, "the owner \(attachment?.ownerName ?? "") did not answer before the deadline")
+        return FluxonError(.deadlineExceeded, "the owner \(attachment?.ownerName ?? "") did not answer before the deadline", cause: cause)
     }
 
     func unknownOutcome(_ why: String) -> FluxonError {
-        FluxonError(.unknownOutcome, "\(why): it may or may not have taken effect; read the key to see", cause: lastFailure)
+        FluxonError(.unknownOutcome, "\(why): it may or may not have taken effect; read the key to see", cause: cause)
     }
 
     // MARK: The end

@@ -60,7 +60,8 @@ package final class OwnerLinkProbe {
         let view = maps ? try PoolView(pool: shared.pool, pins: shared.pins, heat: shared.heat, grantedPins: shared.grantedPins) : nil
         if let view { views.append(view) }
         let arena = maps && mayWrite ? try WriteArena(pool: shared.pool) : nil
-        return Attachment(session: 1, generation: generation, clusterName: "probe", ownerName: "owner", view: view, arena: arena)
+        return Attachment(
+            session: 1, generation: generation, clusterName: "probe", ownerName: "owner", poolByteCount: .max, view: view, arena: arena)
     }
 
     package func receive(_ message: [UInt8]) { stream?.onMessage?(message) }

@@ -32,6 +32,8 @@ final class PendingCall: @unchecked Sendable {
     /// Zero until it was given to the connection for the first time.
     var id: UInt64 = 0
     var isSent = false
+    /// The link's message that it went with last; zero: none.
+    var message: UInt64 = 0
     var copied: CopiedBytes?
     var failedPins = 0
 

@@ -9,17 +9,21 @@ struct AttachOptions: ParsableArguments {
             "Socket of an external or owner, or an owner's shared.json. Default: the environment's FLUXON_ATTACH.", valueName: "path"))
     var attach: String?
 
-    @Option(help: ArgumentHelp("How long an operation may take, e.g. 500ms, 30s, 2min.", valueName: "time"))
-    var timeout = "30s"
+    @Option(help: ArgumentHelp("How long an operation may take, e.g. 500ms, 30s, 2min. Default: 30s.", valueName: "time"))
+    var timeout: String?
 
     @Flag(help: "Print one JSON object on standard output instead of text.")
     var json = false
 
     func validate() throws {
-        if TimeSpan.parse(timeout) == nil { throw ValidationError("--timeout \(timeout): must be a time with ms, s, min or h, e.g. 30s") }
+        if let timeout, TimeSpan.parse(timeout) == nil {
+            throw ValidationError("--timeout \(timeout): must be a time with ms, s, min or h, e.g. 30s")
+        }
     }
 
-    var duration: Duration { TimeSpan.parse(timeout) ?? .seconds(30) }
+    /// As it was given; nil: nobody has said how long.
+    var wanted: Duration? { timeout.flatMap(TimeSpan.parse) }
+    var duration: Duration { wanted ?? .seconds(30) }
 
     /// Where to attach.
     func path() throws -> String {

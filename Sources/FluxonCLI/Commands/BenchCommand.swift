@@ -40,6 +40,11 @@ struct BenchCommand: AsyncParsableCommand {
 
     func validate() throws {
         for text in bytes where (ByteSize.parse(text) ?? 0) < 1 { throw ValidationError("--bytes \(text): must be a size such as 4KiB") }
+        // Several buffers of it lie in memory at a time, and the owner's copies.
+        let limit = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 16
+        for text in bytes where (ByteSize.parse(text) ?? 0) > limit {
+            throw ValidationError("--bytes \(text): must be at most \(ByteSize.describe(limit)), a sixteenth of this machine's memory")
+        }
         if TimeSpan.parse(duration) == nil {
             throw ValidationError("--duration \(duration): must be a time with ms, s, min or h, e.g. 500ms")
         }

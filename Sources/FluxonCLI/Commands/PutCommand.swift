@@ -8,7 +8,10 @@ import Glibc
 struct PutCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "put", abstract: "Put a file, or standard input, under a key.",
-        discussion: "A file is read straight into shared memory; a pipe is collected first, since its size is not known.")
+        discussion: """
+            A file is read straight into shared memory; a pipe is collected first, since its size is not known, up to the size of the pool. \
+            With --timeout the reading counts too.
+            """)
 
     @OptionGroup var key: KeyArgument
 
@@ -22,19 +25,21 @@ struct PutCommand: AsyncParsableCommand {
         let store = try await attach.connect(as: "fluxon kv put")
         if file == "-", Kernel.isTerminal(STDIN_FILENO) { Terminal.note("reading the value from the terminal; end it with Ctrl-D") }
         let start = ContinuousClock.now
+        let limits = ReadLimits(byteCount: store.poolByteCount, deadline: attach.wanted.map { (start + $0, $0) })
         let version: Value.Version
         let bytes: Int
         if let count = input.regularByteCount {
             bytes = count
             let progress = ProgressBar("put", total: count)
             version = try await store.put(key.bytes, count: count, timeout: attach.duration) { memory in
-                try input.read(into: &memory) { progress.advance(to: $0) }
+                try input.read(into: &memory, limits) { progress.advance(to: $0) }
             }
             progress.finish()
         } else {
-            let content = try input.readAll()
+            let content = try input.readAll(limits)
             bytes = content.count
-            version = try await store.put(key.bytes, content, timeout: attach.duration)
+            let left = attach.wanted.map { max(.milliseconds(1), $0 - (ContinuousClock.now - start)) }
+            version = try await store.put(key.bytes, content, timeout: left ?? attach.duration)
         }
         let speed = Speed(bytes: bytes, elapsed: ContinuousClock.now - start)
         answer(

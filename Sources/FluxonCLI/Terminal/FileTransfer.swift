@@ -5,6 +5,16 @@ import Glibc
 
 /// Bytes move in pieces of this size, so that progress can be told.
 private let pieceBytes = 4 << 20
+/// And what comes from a pipe in pieces of this one.
+private let pipedPieceBytes = 1 << 16
+
+/// What reading may take.
+struct ReadLimits {
+    /// Of the pool that the value shall lie in.
+    var byteCount: Int
+    /// When to give up, and how that was asked for; nil: never.
+    var deadline: (at: ContinuousClock.Instant, asked: Duration)?
+}
 
 /// What `kv put` reads.
 struct FileInput: ~Copyable {
@@ -23,7 +33,7 @@ struct FileInput: ~Copyable {
         guard fstat(file.number, &status) == 0 else { throw CommandFailure.failed("cannot read \(name): \(SystemError.message(errno))") }
         let kind = status.st_mode & S_IFMT
         guard kind != S_IFDIR else { throw CommandFailure.failed("\(name) is a folder; a value is one file") }
-        regularByteCount = kind == S_IFREG && status.st_size > 0 && path != "-" ? Int(status.st_size) : nil
+        regularByteCount = kind == S_IFREG && path != "-" && status.st_size > 0 ? Int(status.st_size) : nil
         self.file = file
         self.path = name
     }
@@ -31,10 +41,11 @@ struct FileInput: ~Copyable {
     /// Fills `memory` from the file, telling how many bytes are there after each piece.
     ///
     /// - Throws: when the file is shorter than it was: a value half of whose bytes nobody wrote must not be committed.
-    func read(into memory: inout MutableRawSpan, progress: (Int) -> Void) throws {
+    func read(into memory: inout MutableRawSpan, _ limits: ReadLimits, progress: (Int) -> Void) throws {
         let byteCount = memory.byteCount
         var done = 0
         while done < byteCount {
+            try waitReadable(limits)
             // SAFETY: `done < byteCount`, so the piece lies inside the span, which outlives the call.
             let count = memory.withUnsafeMutableBytes { bytes in
                 Glibc.read(file.number, bytes.baseAddress?.advanced(by: done), min(pieceBytes, byteCount - done))
@@ -47,18 +58,47 @@ struct FileInput: ~Copyable {
         }
     }
 
-    func readAll() throws -> [UInt8] {
+    /// Everything up to the end.
+    ///
+    /// - Throws: when it is more than the pool can hold, as soon as that is seen, or does not end in time.
+    func readAll(_ limits: ReadLimits) throws -> [UInt8] {
+        let limit = min(limits.byteCount, Limits.pipedBytes)
         var content: [UInt8] = []
         while true {
+            try waitReadable(limits)
             var count = 0
             content.append(
-                contentsOf: [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, initialized in
-                    count = Glibc.read(file.number, buffer.baseAddress, 1 << 16)
+                contentsOf: [UInt8](unsafeUninitializedCapacity: pipedPieceBytes) { buffer, initialized in
+                    count = Glibc.read(file.number, buffer.baseAddress, pipedPieceBytes)
                     initialized = max(count, 0)
                 })
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw CommandFailure.failed("cannot read \(path): \(SystemError.message(errno))") }
             if count == 0 { return content }
+            guard content.count <= limit else { throw tooLong(limit, isPool: limit == limits.byteCount) }
+        }
+    }
+
+    private func tooLong(_ limit: Int, isPool: Bool) -> FluxonError {
+        let size = ByteSize.describe(limit)
+        return isPool
+            ? FluxonError(
+                .valueTooLarge,
+                "\(path) has more than \(size), the size of the owner's pool; split it, or raise contribute_to_cluster_pool_size")
+            : FluxonError(.valueTooLarge, "\(path) has more than \(size), the most that is collected of a pipe; put it into a file first")
+    }
+
+    /// Until there is something to read, or the time that was asked for is up.
+    private func waitReadable(_ limits: ReadLimits) throws {
+        guard let deadline = limits.deadline else { return }
+        while true {
+            let left = deadline.at - ContinuousClock.now
+            guard left > .zero else {
+                throw FluxonError(.deadlineExceeded, "\(path) was not read to its end within \(deadline.asked); give a longer --timeout")
+            }
+            var poll = pollfd(fd: file.number, events: Int16(POLLIN), revents: 0)
+            let milliseconds = Int32(clamping: left.clampedNanoseconds / 1_000_000 + 1)
+            if Glibc.poll(&poll, 1, milliseconds) > 0 { return }
         }
     }
 }

@@ -1,4 +1,4 @@
-/// An owner's number in the roster: given once in the life of a cluster, the same for every generation and every master, so that
+/// An owner's number in the roster: the same for every generation and every master, and another owner's once this one was lost, so that
 /// holder sets and messages carry a few bytes instead of a name. 0 stands for "none yet" in messages only.
 package struct OwnerID: Hashable, Sendable, Comparable, CustomStringConvertible {
     package let number: UInt32

@@ -89,9 +89,9 @@ extension NetworkChangeError {
 extension NetworkChange {
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter()
-        writer.string(owner.name, field: 1)
+        writer.string(owner.name, limit: Limits.nameBytes, field: 1)
         writer.unsigned(action.rawValue, field: 2)
-        for device in devices { writer.string(device, field: 3) }
+        for device in devices.prefix(Limits.networkDevices) { writer.string(device, limit: Limits.deviceNameBytes, field: 3) }
         return writer.bytes
     }
 
@@ -136,7 +136,7 @@ package struct NetworkChangeAnswer: Hashable, Sendable {
 
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter()
-        writer.string(settings.text, field: 1)
+        writer.string(settings.text, limit: Limits.attributeBytes, field: 1)
         writer.unsigned(revision, field: 2)
         writer.boolean(isChanged, field: 3)
         return writer.bytes

@@ -41,8 +41,10 @@ package struct ProtobufWriter: Sendable {
         element(value, field: field)
     }
 
-    package mutating func string(_ value: String, field: Int) {
+    /// - Parameter limit: The receiver's, in bytes. A longer text is cut: it would be refused, with the whole message.
+    package mutating func string(_ value: String, limit: Int, field: Int) {
         guard !value.isEmpty else { return }
+        let value = value.limited(to: limit)
         tag(field, .lengthDelimited)
         appendVarint(UInt64(value.utf8.count))
         bytes.append(contentsOf: value.utf8)
@@ -73,11 +75,20 @@ package struct ProtobufWriter: Sendable {
     }
 
     /// A packed `repeated uint64`; nothing when there is no element.
-    package mutating func packed(_ values: some Collection<UInt64>, field: Int) {
+    ///
+    /// - Parameter limit: The receiver's; what is beyond it is left out.
+    package mutating func packed(_ values: some Collection<UInt64>, limit: Int, field: Int) {
         guard !values.isEmpty else { return }
         message(field: field) { writer in
-            for value in values { writer.appendVarint(value) }
+            for value in values.prefix(limit) { writer.appendVarint(value) }
         }
+    }
+
+    /// A `repeated` message: as many elements as the receiver takes.
+    package mutating func list<Element>(
+        _ elements: some Sequence<Element>, limit: Int, field: Int, _ body: (Element, inout ProtobufWriter) -> Void
+    ) {
+        for element in elements.prefix(limit) { message(field: field) { body(element, &$0) } }
     }
 
     private mutating func tag(_ field: Int, _ type: WireType) {

@@ -89,7 +89,7 @@ extension LeaseActor {
             if owner.recorded == nil { owner.problem = "what etcd holds under \(keyValue.keyText) is no line of settings" }
             owners[name] = owner
         }
-        return NetworkReport(owners: Array(owners.values.sorted { $0.name < $1.name }.prefix(Limits.members)))
+        return NetworkReport(owners: Array(owners.values.sorted { $0.name < $1.name }.prefix(Limits.owners)))
     }
 
     private static let notLeading = RPCError(RoutingActor.notLeading, operation: "network settings")

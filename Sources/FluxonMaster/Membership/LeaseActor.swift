@@ -127,48 +127,50 @@ package actor LeaseActor {
 
     /// Writes one roster entry if this term still leads, and counts it in the history. False: it does not lead. An attempt of unknown
     /// outcome is repeated; revisions are compared, so that the one under way cannot arrive behind a later entry (decision 0014).
-    package func write(_ entry: RosterEntry, of owner: InstanceKey, _ leadership: Leadership) async -> Bool {
-        let key = keyspace.rosterEntry(of: owner)
+    package func write(_ change: RosterChange, _ leadership: Leadership) async -> Bool {
+        let names = [change.owner] + (change.replaces.map { [$0] } ?? [])
+        let keys = names.map(keyspace.rosterEntry)
         var backoff = Backoff(first: .milliseconds(100), longest: .seconds(2))
         while !Task.isCancelled {
             var next = history
             next.wrote(in: leadership.term)
-            let unchanged = [
-                EtcdCompare.modRevision(of: key, .equal, rosterRevisions[owner] ?? 0),
-                EtcdCompare.modRevision(of: keyspace.history, .equal, historyRevision),
-            ]
-            var write = election.guarded(
-                by: leadership.value, [.put(key, entry.text), .put(keyspace.history, next.text)], and: unchanged)
-            write.failure += [.get(key), .get(keyspace.history)]
+            let unchanged =
+                zip(names, keys).map { EtcdCompare.modRevision(of: $1, .equal, rosterRevisions[$0] ?? 0) }
+                + [EtcdCompare.modRevision(of: keyspace.history, .equal, historyRevision)]
+            let operations =
+                [.put(keys[0], change.entry.text), .put(keyspace.history, next.text)] + keys.dropFirst().map { EtcdOperation.delete($0) }
+            var write = election.guarded(by: leadership.value, operations, and: unchanged)
+            write.failure += keys.map { .get($0) } + [.get(keyspace.history)]
             do throws(EtcdError) {
                 let result = try await etcd.transaction(write, timeout: timing.authority)
                 isServed()
                 if result.succeeded {
-                    wrote(owner, result.revision, next, result.revision)
+                    wrote(change, result.revision, next, result.revision)
                     return true
                 }
                 if election.isOver(leadership.value, after: result) { return false }
-                if isRolledBack(result.keyValues(at: 2), behind: history, leadership) { return false }
+                let told = result.keyValues(at: keys.count + 1)?.first
+                if isRolledBack(told.map { [$0] }, behind: history, leadership) { return false }
                 // An earlier attempt got through.
                 let present = result.keyValues(at: 1)?.first
-                let told = result.keyValues(at: 2)?.first
-                if present?.value == Array(entry.text.utf8), told?.valueText == next.text {
-                    wrote(owner, present?.modRevision ?? 0, next, told?.modRevision ?? 0)
+                if present?.value == Array(change.entry.text.utf8), told?.valueText == next.text {
+                    wrote(change, present?.modRevision ?? 0, next, told?.modRevision ?? 0)
                     return true
                 }
-                rosterRevisions[owner] = present?.modRevision ?? 0
+                for (index, name) in names.enumerated() { rosterRevisions[name] = result.keyValues(at: index + 1)?.first?.modRevision }
                 historyRevision = told?.modRevision ?? 0
                 history = told.flatMap { TermHistory(parsing: $0.valueText) } ?? history
             } catch {
-                isTroubled("roster not written: \(owner) waits", error)
+                isTroubled("roster not written: \(change.owner) waits", error)
                 try? await loop.sleep(for: backoff.next())
             }
         }
         return false
     }
 
-    private func wrote(_ owner: InstanceKey, _ revision: Int64, _ next: TermHistory, _ historyRevision: Int64) {
-        rosterRevisions[owner] = revision
+    private func wrote(_ change: RosterChange, _ revision: Int64, _ next: TermHistory, _ historyRevision: Int64) {
+        if let former = change.replaces { rosterRevisions[former] = nil }
+        rosterRevisions[change.owner] = revision
         history = next
         self.historyRevision = historyRevision
     }
@@ -202,33 +204,34 @@ package actor LeaseActor {
 
     /// Writes who is connected, under the leader's lease: for people and tools, no rule relies on it.
     ///
-    /// - Parameter written: What stands in etcd, by member.
-    package func writePresence(_ answer: MembersAnswer, _ written: inout [InstanceKey: String], _ leadership: Leadership) async {
-        var present: [InstanceKey: String] = [:]
-        for member in answer.members {
-            let description = member.description
-            present[description.instanceKey] =
-                AttributeLine([
-                    ("role", description.role.name), ("state", member.state.replacing(" ", with: "-")),
-                    ("generation", "\(description.generation)"), ("address", description.address), ("bulk", description.bulkAddress),
-                    ("host", description.host), ("pid", "\(description.processID)"),
-                ]).text
-        }
-        var operations: [EtcdOperation] = []
-        for (member, text) in present where written[member] != text {
-            operations.append(.put(keyspace.presence(of: member), text, lease: leadership.lease.id))
-        }
-        for member in written.keys where present[member] == nil { operations.append(.delete(keyspace.presence(of: member))) }
-        // One transaction of etcd takes 128 operations.
-        for start in stride(from: 0, to: operations.count, by: 100) {
-            let part = Array(operations[start..<min(start + 100, operations.count)])
+    /// - Parameter changes: Who came, changed or left (nil); what is written is taken out.
+    package func writePresence(_ changes: inout [InstanceKey: MembersAnswer.Member?], _ leadership: Leadership) async {
+        let names = changes.keys.sorted()
+        for start in stride(from: 0, to: names.count, by: Self.presenceOfTransaction) {
+            let part = names[start..<min(start + Self.presenceOfTransaction, names.count)]
+            let operations: [EtcdOperation] = part.map { name in
+                guard let member = changes[name] ?? nil else { return .delete(keyspace.presence(of: name)) }
+                return .put(keyspace.presence(of: name), Self.line(of: member), lease: leadership.lease.id)
+            }
             do throws(EtcdError) {
-                _ = try await etcd.transaction(election.guarded(by: leadership.value, part), timeout: timing.authority)
+                _ = try await etcd.transaction(election.guarded(by: leadership.value, operations), timeout: timing.authority)
             } catch {
                 return isTroubled("presence not written", error)
             }
+            for name in part { changes[name] = nil }
         }
-        written = present
+    }
+
+    /// One transaction of etcd takes 128 operations.
+    private static let presenceOfTransaction = 100
+
+    private static func line(of member: MembersAnswer.Member) -> String {
+        let description = member.description
+        return AttributeLine([
+            ("role", description.role.name), ("state", member.state.replacing(" ", with: "-")),
+            ("generation", "\(description.generation)"), ("address", description.address), ("bulk", description.bulkAddress),
+            ("host", description.host), ("pid", "\(description.processID)"),
+        ]).text
     }
 
     /// Ends the leadership of an earlier life of this very master, whose lease would keep every campaign waiting. For one that is surely

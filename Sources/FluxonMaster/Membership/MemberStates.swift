@@ -6,14 +6,11 @@ struct MemberStates: Sendable {
 
     init() {}
 
-    /// - Parameter present: Every member's state now; who is not among them is forgotten.
-    mutating func update(_ present: [InstanceKey: String], now: BootInstant) {
-        var next: [InstanceKey: (state: String, since: BootInstant)] = [:]
-        for (member, state) in present {
-            if let known = states[member], known.state == state { next[member] = known } else { next[member] = (state, now) }
-        }
-        states = next
+    mutating func update(_ member: InstanceKey, _ state: String, now: BootInstant) {
+        if states[member]?.state != state { states[member] = (state, now) }
     }
+
+    mutating func forget(_ member: InstanceKey) { states[member] = nil }
 
     /// nil: the member was not seen in this state.
     func since(_ member: InstanceKey, _ state: String) -> BootInstant? {

@@ -11,7 +11,7 @@ package struct RosterEntry: Hashable, Sendable {
         case lost
     }
 
-    /// Given once, from 1 upward without gaps.
+    /// From 1 upward without gaps; given anew when its owner was lost (decision 0043).
     package var owner: OwnerID
     package var generation: Generation
     package var state: State
@@ -51,5 +51,19 @@ package struct RosterEntry: Hashable, Sendable {
         case "lost": .lost
         default: nil
         }
+    }
+}
+
+/// One write to the roster, in one guarded transaction.
+package struct RosterChange: Hashable, Sendable {
+    package let owner: InstanceKey
+    package let entry: RosterEntry
+    /// Whose entry is deleted with it: the lost owner that had this number before.
+    package let replaces: InstanceKey?
+
+    package init(owner: InstanceKey, entry: RosterEntry, replaces: InstanceKey? = nil) {
+        self.owner = owner
+        self.entry = entry
+        self.replaces = replaces
     }
 }

@@ -146,25 +146,27 @@ package final class MasterNode: Service {
     private func lead(
         _ leadership: Leadership, _ table: RoutingTable, _ lease: LeaseActor, _ routing: RoutingActor, losses: AsyncStream<Void>
     ) async {
-        typealias RosterWrite = (owner: InstanceKey, entry: RosterEntry, done: @Sendable (Bool) -> Void)
+        typealias RosterWrite = (change: RosterChange, done: @Sendable (Bool) -> Void)
         let (writes, writer) = AsyncStream.makeStream(of: RosterWrite.self)
         let (ends, end) = AsyncStream.makeStream(of: Void.self)
-        // Only the latest list matters.
-        let (lists, list) = AsyncStream.makeStream(of: MembersAnswer.self, bufferingPolicy: .bufferingNewest(1))
+        let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await routing.lead(
-            table, writeRoster: { owner, entry, done in writer.yield((owner, entry, done)) }, onDeposed: { end.yield() },
-            onMembers: { list.yield($0) })
+            table, writeRoster: { change, done in writer.yield((change, done)) }, onDeposed: { end.yield() },
+            onPresence: { change.yield() })
         ServiceNotifier.ready()
         ServiceNotifier.status("leads in term \(leadership.term)")
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await lease.renew(leadership, routing: routing) }
             group.addTask { await lease.followStandbys(routing) }
             group.addTask {
-                for await write in writes { write.done(await lease.write(write.entry, of: write.owner, leadership)) }
+                for await write in writes { write.done(await lease.write(write.change, leadership)) }
             }
             group.addTask {
-                var written: [InstanceKey: String] = [:]
-                for await members in lists { await lease.writePresence(members, &written, leadership) }
+                var unwritten: [InstanceKey: MembersAnswer.Member?] = [:]
+                for await _ in changes {
+                    unwritten.merge(await routing.takePresence()) { $1 }
+                    await lease.writePresence(&unwritten, leadership)
+                }
             }
             group.addTask { for await _ in losses { return } }
             group.addTask { for await _ in ends { return } }

@@ -26,7 +26,13 @@ package struct MasterService {
             let carried = OnLoop(stream)
             routing.assumeIsolated { $0.watchDirectory(carried.value) }
         }
-        server.unaryNow(MethodPath.controlMembers) { _, _ in routing.assumeIsolated { $0.members() }.encoded() }
+        server.unaryNow(MethodPath.controlMembers) { bytes, _ throws(RPCError) in
+            let request: MembersRequest
+            do throws(ProtobufError) { request = try MembersRequest(decoding: bytes) } catch {
+                throw RPCError(.invalidArgument, "the question for members makes no sense: \(error)")
+            }
+            return routing.assumeIsolated { $0.members(request) }.encoded()
+        }
         server.unaryNow(MethodPath.controlKeys) { bytes, _ throws(RPCError) in
             let request: KeysRequest
             do throws(ProtobufError) { request = try KeysRequest(decoding: bytes) } catch {
@@ -85,7 +91,7 @@ extension RoutingActor {
             figures: [
                 .init("cluster", cluster), .init("state", state), .init(StatusAnswer.problemName, problem), .init("term", "\(term)"),
                 .init("opening_ms", opening.map { "\($0.clampedNanoseconds / 1_000_000)" } ?? "none"), .init("keys", "\(keyCount)"),
-                .init("members", "\(directory.all.count)"), .init("frames_received", "\(counters.framesReceived)"),
+                .init("members", "\(directory.count)"), .init("frames_received", "\(counters.framesReceived)"),
                 .init("messages_received", "\(counters.messagesReceived)"), .init("frames_sent", "\(counters.framesSent)"),
                 .init("removals", "\(counters.removals)"), .init("unreachable_pairs", "\(reachability.unreachable)"),
                 .init("relayed_pairs", "\(reachability.relayed)"),

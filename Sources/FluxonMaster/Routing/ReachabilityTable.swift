@@ -44,6 +44,14 @@ struct ReachabilityTable: Sendable {
         release { $0.asker == owner || $0.holder == owner || $1 == owner }
     }
 
+    /// Its number is another owner's from now on, of which nobody has said anything.
+    mutating func forget(_ owner: OwnerID) {
+        left(owner)
+        for reporter in Array(unreachable.keys) where unreachable[reporter]?.remove(owner) != nil {
+            if unreachable[reporter]?.isEmpty == true { unreachable[reporter] = nil }
+        }
+    }
+
     /// Everything that `owner` cannot connect to now.
     mutating func reported(_ owner: OwnerID, cannotReach others: Set<OwnerID>) {
         guard members[owner]?.readsThroughRelays == true else { return }

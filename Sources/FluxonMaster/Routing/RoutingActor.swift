@@ -12,31 +12,29 @@ package actor RoutingActor {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serialExecutor.asUnownedSerialExecutor() }
 
     /// Writes a roster entry in a guarded transaction. Calls back on the loop: true written, false the guard failed.
-    package typealias RosterWriter =
-        @Sendable (_ owner: InstanceKey, _ entry: RosterEntry, _ done: @escaping @Sendable (Bool) -> Void) -> Void
+    package typealias RosterWriter = @Sendable (_ change: RosterChange, _ done: @escaping @Sendable (Bool) -> Void) -> Void
 
     let cluster: String
     /// This process, as `fluxon members` shows it.
-    private let master: MemberDescription
+    let master: MemberDescription
     private let logger: Logger
-    private var table: RoutingTable?
+    var table: RoutingTable?
     private var writeRoster: RosterWriter?
     private var onDeposed: (@Sendable () -> Void)?
-    private var onMembers: (@Sendable (MembersAnswer) -> Void)?
+    var onPresence: (@Sendable () -> Void)?
     var directory = MemberDirectory()
+    /// Members that came, changed or left (nil) since they were taken.
+    var presence: [InstanceKey: MembersAnswer.Member?] = [:]
     private var streams: [ConnectionID: RPCStream] = [:]
-    private var watchers: [ObjectIdentifier: RPCStream] = [:]
+    var watchers: [ObjectIdentifier: DirectoryWatcher] = [:]
     private var nextConnection: UInt64 = 1
     private var timer: (due: BootInstant, timer: LoopTimer)?
     private var isTurnEndDue = false
-    private var isDirectoryChanged = false
-    /// What every watcher has heard of last.
-    private var told: [MembersAnswer.Member] = []
     private(set) var counters = RoutingCounters()
     /// From the election to the first commit that could complete; nil: not there yet in this term.
     private(set) var opening: Duration?
     private var standbyList = StandbyList()
-    private var states = MemberStates()
+    var states = MemberStates()
 
     package init(loop: EventLoop, cluster: String, master: MemberDescription, logger: Logger) {
         self.loop = loop
@@ -62,17 +60,18 @@ package actor RoutingActor {
 
     /// - Parameters:
     ///   - onDeposed: Called on the loop, once, when a guarded write shows that the term is over.
-    ///   - onMembers: Called on the loop with the members now and after each change.
+    ///   - onPresence: Called on the loop when `takePresence` has something to give.
     package func lead(
         _ table: RoutingTable, writeRoster: @escaping RosterWriter, onDeposed: @escaping @Sendable () -> Void,
-        onMembers: @escaping @Sendable (MembersAnswer) -> Void
+        onPresence: @escaping @Sendable () -> Void
     ) {
         self.table = table
         self.writeRoster = writeRoster
         self.onDeposed = onDeposed
-        self.onMembers = onMembers
-        isDirectoryChanged = true
-        told = []
+        self.onPresence = onPresence
+        states.update(master.instanceKey, ownState, now: loop.now)
+        presence[master.instanceKey] = ownMember
+        onPresence()
         finishTurn()
     }
 
@@ -81,13 +80,12 @@ package actor RoutingActor {
         guard table != nil else { return }
         let before = standbys
         standbyList.apply(event)
-        guard standbys != before else { return }
-        isDirectoryChanged = true
-        scheduleTurnEnd()
+        for gone in before where !standbys.contains(gone) { states.forget(gone.instanceKey) }
+        for standby in standbys { states.update(standby.instanceKey, Self.standingBy, now: loop.now) }
     }
 
     /// This master's own line goes when its lease of waiting does, a little after it began to lead.
-    private var standbys: [MemberDescription] { standbyList.all.filter { $0.instanceKey != master.instanceKey } }
+    var standbys: [MemberDescription] { standbyList.all.filter { $0.instanceKey != master.instanceKey } }
 
     /// G1: a guarded transaction sent at `sending` succeeded.
     package func confirmedAuthority(sending: BootInstant) {
@@ -101,14 +99,15 @@ package actor RoutingActor {
         table = nil
         writeRoster = nil
         onDeposed = nil
-        onMembers = nil
+        onPresence = nil
+        presence = [:]
         timer?.timer.cancel()
         timer = nil
         opening = nil
         standbyList = StandbyList()
         states = MemberStates()
         directory = MemberDirectory()
-        let ended = streams.sorted { $0.key < $1.key }.map(\.value) + Array(watchers.values)
+        let ended = streams.sorted { $0.key < $1.key }.map(\.value) + watchers.values.map(\.stream)
         streams = [:]
         watchers = [:]
         for stream in ended { stream.finish(RPCStatus(.unavailable, reason)) }
@@ -142,7 +141,6 @@ package actor RoutingActor {
             let level: Logger.Level = directory.knows(request.member) ? .debug : .info
             directory.joined(request.member, on: connection, now: loop.now)
             streams[connection] = stream
-            isDirectoryChanged = true
             stream.onEnd = { [weak self] _ in self?.assumeIsolated { $0.left(connection) } }
             stream.onMessage = { [weak self] bytes in self?.assumeIsolated { $0.received(bytes, on: connection) } }
             // An owner that says nothing more is no owner; a member beside it is there for as long as its stream is.
@@ -170,6 +168,10 @@ package actor RoutingActor {
                 .failedPrecondition,
                 "cluster_name is '\(request.clusterName)' there and '\(cluster)' at this master; make them equal in the configurations")
         }
+        if directory.isFull(for: request.member) {
+            return RPCStatus(
+                .resourceExhausted, "\(directory.count) members are connected to this master, the limit; stop some, or make two clusters")
+        }
         if directory.isTaken(request.member, now: loop.now) {
             return RPCStatus(
                 .alreadyExists, "instance_key '\(request.member.instanceKey)' is in use by another live process; give this one another name"
@@ -193,8 +195,7 @@ package actor RoutingActor {
 
     private func left(_ connection: ConnectionID) {
         streams[connection] = nil
-        directory.left(connection)
-        isDirectoryChanged = true
+        directory.left(connection) { [table] in table?.rosterState(of: $0) != nil }
         table?.disconnected(connection, now: loop.now)
         scheduleTurnEnd()
     }
@@ -213,7 +214,7 @@ package actor RoutingActor {
         // A fresh reading after the work (G1): a stop before this line costs the authority, one after it is the network's delay.
         table?.flush(now: loop.now)
         for effect in table?.takeEffects() ?? [] { perform(effect) }
-        if isDirectoryChanged { tellWatchers() }
+        tellOfMembers()
         armTimer()
     }
 
@@ -221,25 +222,33 @@ package actor RoutingActor {
         switch effect {
         case .send(let connection, let frame):
             counters.framesSent += 1
-            if case .welcome(let welcome) = frame.control,
+            if case .welcome(let welcome) = frame.control {
                 directory.numbered(connection, owner: welcome.owner, generation: welcome.generation)
-            {
-                isDirectoryChanged = true
             }
             streams[connection]?.send(frame.encoded())
         case .close(let connection): streams[connection]?.finish(.ok)
-        case .writeRoster(let owner, let entry):
-            writeRoster?(owner, entry) { [weak self] isWritten in
-                self?.assumeIsolated { $0.rosterAnswered(owner, entry, isWritten: isWritten) }
-            }
+        case .writeRoster(let owner, let entry): write(RosterChange(owner: owner, entry: entry))
+        case .replaceRoster(let former, let owner, let entry): write(RosterChange(owner: owner, entry: entry, replaces: former))
         case .note(let note): log(note)
         }
     }
 
-    private func rosterAnswered(_ owner: InstanceKey, _ entry: RosterEntry, isWritten: Bool) {
+    private func write(_ change: RosterChange) {
+        writeRoster?(change) { [weak self] isWritten in self?.assumeIsolated { $0.rosterAnswered(change, isWritten: isWritten) } }
+    }
+
+    private func rosterAnswered(_ change: RosterChange, isWritten: Bool) {
         guard isWritten else { return deposed() }
-        table?.rosterWritten(owner, entry, now: loop.now)
-        isDirectoryChanged = true
+        table?.rosterWritten(change.owner, change.entry, now: loop.now)
+        directory.touch(change.owner)
+        if let former = change.replaces {
+            directory.leftRoster(former)
+            logger.info(
+                "a lost owner's number is given anew",
+                metadata: [
+                    "fluxon.member": "\(change.owner)", "fluxon.number": "\(change.entry.owner.number)", "fluxon.former": "\(former)",
+                ])
+        }
         scheduleTurnEnd()
     }
 
@@ -284,75 +293,6 @@ package actor RoutingActor {
                 "etcd does not know what an owner has seen: it was wiped, replaced, or restored from an older state",
                 metadata: ["fluxon.member": "\(owner)", "fluxon.fix": "\(remedy)"])
         case .anomaly(let text): logger.error("protocol anomaly", metadata: ["fluxon.detail": "\(text)"])
-        }
-    }
-
-    // MARK: Reports
-
-    /// `Master/Directory`: the whole list now and after each change.
-    package func watchDirectory(_ stream: RPCStream) {
-        guard table != nil else { return stream.finish(Self.notLeading) }
-        let id = ObjectIdentifier(stream)
-        watchers[id] = stream
-        stream.onEnd = { [weak self] _ in self?.assumeIsolated { $0.watchers[id] = nil } }
-        stream.send(members().encoded())
-    }
-
-    private func tellWatchers() {
-        isDirectoryChanged = false
-        states.update(memberStates, now: loop.now)
-        let members = members()
-        // What passes by itself is no news.
-        let news = members.members.map { member in
-            MembersAnswer.Member(description: member.description, state: member.state, silentMilliseconds: 0)
-        }
-        guard news != told else { return }
-        told = news
-        onMembers?(members)
-        let message = members.encoded()
-        for stream in watchers.values { stream.send(message) }
-    }
-
-    package func members() -> MembersAnswer {
-        let now = loop.now
-        func milliseconds(_ duration: Duration) -> UInt64 { UInt64(max(0, duration.clampedNanoseconds / 1_000_000)) }
-        func member(_ description: MemberDescription, _ state: String, silent: Duration = .zero) -> MembersAnswer.Member {
-            let holds = states.since(description.instanceKey, state).map { now.since($0) } ?? .zero
-            return MembersAnswer.Member(
-                description: description, state: state, silentMilliseconds: milliseconds(silent), stateMilliseconds: milliseconds(holds))
-        }
-        let members = directory.all.map { entry in
-            // An external says nothing after it joined: its connection is its presence.
-            member(
-                entry.description, state(of: entry), silent: entry.description.role == .owner ? now.since(entry.lastHeard) : .zero)
-        }
-        let masters = [member(master, ownState)] + standbys.map { member($0, Self.standingBy) }
-        return MembersAnswer(clusterName: cluster, term: term, members: masters + members)
-    }
-
-    /// Some of the keys, for a person; nil: this master may not speak for its cluster now.
-    package func keys(_ request: KeysRequest) -> KeysAnswer? {
-        guard let table, table.authority.mayAct(now: loop.now) else { return nil }
-        return table.keys(request)
-    }
-
-    private static let standingBy = "standing by"
-    private var ownState: String { table == nil ? Self.standingBy : "leading" }
-
-    private var memberStates: [InstanceKey: String] {
-        var states = [master.instanceKey: ownState]
-        for standby in standbys { states[standby.instanceKey] = Self.standingBy }
-        for entry in directory.all { states[entry.description.instanceKey] = state(of: entry) }
-        return states
-    }
-
-    private func state(of entry: MemberDirectory.Entry) -> String {
-        guard entry.description.role == .owner else { return "connected" }
-        return switch table?.rosterState(of: entry.description.instanceKey) {
-        case .in: entry.isConnected && table?.session(of: entry.description.instanceKey) != nil ? "in" : "silent"
-        case .bypassed: "bypassed"
-        case .lost: "lost"
-        case nil: "joining"
         }
     }
 }

@@ -16,6 +16,8 @@ package enum RoutingEffect: Hashable, Sendable {
     /// A guarded transaction (G3): write this entry if the leader key is still ours. Answered by `rosterWritten`; when the guard fails
     /// the master is deposed. One at a time per owner.
     case writeRoster(InstanceKey, RosterEntry)
+    /// The same; in the same transaction the entry of the owner that had this number before is deleted (decision 0043).
+    case replaceRoster(former: InstanceKey, InstanceKey, RosterEntry)
     case note(RoutingNote)
 }
 

@@ -14,6 +14,8 @@ struct RoutingOwner: Sendable {
     /// What the entry shall become; equal to `entry` when nothing is to do.
     var desired: RosterEntry
     var isWriting = false
+    /// Whose number it takes; nil once that is written (decision 0043).
+    var replaces: InstanceKey?
 
     /// Its reports are believed (R6).
     var isTrusted: Bool
@@ -56,6 +58,12 @@ struct RoutingOwner: Sendable {
         case .lost: return true
         case .in: return false
         }
+    }
+
+    /// Lost, and nothing in this table waits for it or could be taken for its own.
+    var isForgotten: Bool {
+        entry?.state == .lost && isWritten && !isWriting && session == nil && greeting == nil && operations.isEmpty && awaited.isEmpty
+            && !mustReportAgain && generation > Generation(0)
     }
 
     func name(_ operation: UInt64) -> OperationReference {

@@ -85,22 +85,6 @@ extension RoutingTable {
         reachability.joined(id, hello)
     }
 
-    /// An owner that the cluster has never seen.
-    private mutating func register(_ hello: LinkHello, _ connection: ConnectionID, now: BootInstant) {
-        guard owners.count < Limits.members else {
-            return refuse(connection, .notYet, "the cluster has \(owners.count) owners, the limit")
-        }
-        let id = OwnerID(UInt32(owners.count) + 1)
-        let entry = RosterEntry(owner: id, generation: Generation(1), state: .in, life: hello.life)
-        var owner = RoutingOwner(
-            id: id, instance: hello.instance, entry: nil, desired: entry, isTrusted: true, hasReported: true, lastHeard: now)
-        owner.greeting = (connection, hello)
-        owners.append(owner)
-        ownersByInstance[hello.instance] = id
-        connections[connection] = id
-        write(id)
-    }
-
     /// R1: another process with this `instance_key`. It gets the next generation once the copies of the last one are surely dead.
     private mutating func greetNewLife(_ id: OwnerID, _ hello: LinkHello, _ connection: ConnectionID, now: BootInstant) {
         let owner = owners[id.place]
@@ -209,7 +193,8 @@ extension RoutingTable {
     mutating func write(_ id: OwnerID) {
         guard !owners[id.place].isWriting, !owners[id.place].isWritten else { return }
         owners[id.place].isWriting = true
-        effects.append(.writeRoster(owners[id.place].instance, owners[id.place].desired))
+        let (instance, entry) = (owners[id.place].instance, owners[id.place].desired)
+        effects.append(owners[id.place].replaces.map { .replaceRoster(former: $0, instance, entry) } ?? .writeRoster(instance, entry))
     }
 
     /// The guarded transaction of `writeRoster` succeeded.
@@ -220,6 +205,7 @@ extension RoutingTable {
         owners[id.place].entry = entry
         mark.writes += 1
         mark.owners = UInt64(owners.count { $0.entry?.state == .in })
+        if let former = owners[id.place].replaces.take() { leaving.remove(former) }
         if let old, old.generation < entry.generation { supersede(id, now: now) }
         switch entry.state {
         case .in: wakeStalled(now: now)

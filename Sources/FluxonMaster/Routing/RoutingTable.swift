@@ -24,12 +24,16 @@ package struct RoutingTable: Sendable {
     package var planted: PlantedRoutingMistake?
     #endif
     package var backlogLimit = Limits.linkBacklogMessages
+    /// Lost owners beyond which a new owner gets the number of one (decision 0043).
+    package var lostOwnersKept = Limits.lostOwners
 
     /// By `OwnerID.place`. Reached by the array's own subscript: one of ours that lends with `_read` copies a record of 440 bytes into a frame
     /// on the heap, and Swift before 6.4 looks at the copy after it is freed (github.com/swiftlang/swift/issues/89836).
     var owners: [RoutingOwner] = []
     var ownersByInstance: [InstanceKey: OwnerID] = [:]
     var connections: [ConnectionID: OwnerID] = [:]
+    /// Names whose entries in the roster are being deleted.
+    var leaving: Set<InstanceKey> = []
 
     var records = KeyTable<KeyRecord>()
     var holderLists = HolderLists()

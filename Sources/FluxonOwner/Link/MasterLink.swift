@@ -23,6 +23,9 @@ package final class MasterLink {
     private(set) var client: RPCClient?
     private var stream: RPCStream?
     private var directoryStream: RPCStream?
+    private var directoryRetry: LoopTimer?
+    private var directoryBackoff = Backoff(first: .milliseconds(100), longest: .seconds(30))
+    private var directoryTrouble = StateLog<String>()
     private var retry: LoopTimer?
     private var backoff = Backoff(first: .milliseconds(40), longest: .seconds(1))
     private var patience = RefusalPatience()
@@ -140,19 +143,39 @@ package final class MasterLink {
         directory.listBegins()
         let stream = client.openWithoutDeadline(MethodPath.masterDirectory, waitsForConnection: true)
         directoryStream = stream
-        stream.onEnd = { [weak self, weak stream] _ in
-            if let self, directoryStream === stream { directoryStream = nil }
+        stream.onMessage = { [weak self, weak stream] bytes in
+            do throws(ProtobufError) {
+                let page = try DirectoryPage(decoding: bytes)
+                self?.directoryBackoff.succeeded()
+                _ = self?.directoryTrouble.cleared()
+                self?.learn(page)
+            } catch {
+                self?.lostDirectory("a message of \(bytes.count) bytes makes no sense: \(error)", client)
+                stream?.cancel()
+            }
         }
-        stream.onMessage = { [weak self] bytes in
-            guard let answer = try? MembersAnswer(decoding: bytes) else { return }
-            self?.learn(answer)
-        }
+        stream.onEnd = { [weak self] status in self?.lostDirectory("\(status)", client) }
         stream.send([])
         stream.halfClose()
     }
 
-    private func learn(_ answer: MembersAnswer) {
-        for asker in directory.learn(answer) {
+    /// The directory's stream alone is over: what is known of other owners stays and grows old, so it is asked for again.
+    private func lostDirectory(_ why: String, _ client: RPCClient) {
+        guard directoryStream.take() != nil, self.client === client else { return }
+        directoryRetry = loop.schedule(after: directoryBackoff.next()) { [weak self] in
+            // With the connection the link ends as well, and says so.
+            guard let self, self.client === client else { return }
+            if let count = directoryTrouble.note(why, now: loop.now) {
+                logger.error(
+                    "no directory of owners; asking again",
+                    metadata: ["fluxon.error": "\(why)", "fluxon.leader": "\(leaderName)", "fluxon.times": "\(count)"])
+            }
+            watchDirectory(client)
+        }
+    }
+
+    private func learn(_ page: DirectoryPage) {
+        for asker in directory.learn(page) {
             logger.info("another owner's process is over", metadata: ["fluxon.instance": "\(asker.instance)"])
             onPeerEnded(asker)
         }
@@ -192,8 +215,10 @@ package final class MasterLink {
 
     private func disconnect() {
         leave()
+        directoryRetry?.cancel()
+        let directoryStream = directoryStream.take()
+        directoryStream?.onEnd = nil
         directoryStream?.cancel()
-        directoryStream = nil
         client?.close()
         client = nil
     }

@@ -5,19 +5,19 @@ import FluxonSystem
 /// Answers on their way to one process: gathered over a turn of the loop, sent as one message.
 final class LocalChannel {
     /// A process that does not read gets no more copied parts beyond this many bytes, and nothing at all beyond `backlogLimit`.
-    static let copyWindow = 1 << 20
-    static let backlogLimit = 16 << 20
-    /// A message is sent when it is this long, even within a turn.
-    private static let messageBytes = 128 << 10
+    static let copyWindow = Limits.localCopyWindowBytes
+    static let backlogLimit = Limits.localBacklogBytes
 
     private let stream: RPCStream
     private let loop: EventLoop
-    private var writer = ProtobufWriter()
+    private var writer = LocalFrameWriter()
     private var isFlushScheduled = false
     private(set) var isOpen = true
     var onRequests: (LocalRequestFrame) -> Void = { _ in }
     var onWritable: () -> Void = {}
     var onEnd: () -> Void = {}
+    /// Called before `onEnd` when the process sent what is no message; why.
+    var onRefused: (String) -> Void = { _ in }
 
     init(_ stream: RPCStream, loop: EventLoop) {
         self.stream = stream
@@ -33,12 +33,16 @@ final class LocalChannel {
     }
 
     /// Bytes that wait for the process to read them.
-    var queuedBytes: Int { stream.queuedBytes + writer.bytes.count }
+    var queuedBytes: Int { stream.queuedBytes + writer.byteCount }
 
     func send(_ answer: LocalAnswer) {
+        answer.forEachPart { append($0) }
+    }
+
+    private func append(_ answer: LocalAnswer) {
         guard isOpen else { return }
-        answer.encode(into: &writer)
-        if writer.bytes.count >= Self.messageBytes { return flush() }
+        writer.append(answer)
+        if writer.isFull { return flush() }
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         loop.atEndOfTick { self.flush() }
@@ -53,9 +57,8 @@ final class LocalChannel {
 
     private func flush() {
         isFlushScheduled = false
-        guard isOpen, !writer.bytes.isEmpty else { return }
-        stream.send(writer.bytes)
-        writer = ProtobufWriter(reservingCapacity: 1024)
+        guard isOpen, let message = writer.takeAnswers() else { return }
+        stream.send(message)
         if stream.queuedBytes > Self.backlogLimit {
             close(RPCStatus(.resourceExhausted, "this process does not read its answers: \(stream.queuedBytes) bytes wait"))
         }
@@ -65,7 +68,9 @@ final class LocalChannel {
         do {
             onRequests(try LocalRequestFrame(decoding: bytes))
         } catch {
-            close(RPCStatus(.invalidArgument, "a message of \(bytes.count) bytes is not fluxon.v1.LocalRequestFrame: \(error)"))
+            let why = "a message of \(bytes.count) bytes is not fluxon.v1.LocalRequestFrame: \(error)"
+            onRefused(why)
+            close(RPCStatus(.invalidArgument, why))
         }
     }
 
@@ -75,6 +80,7 @@ final class LocalChannel {
         // What the handlers hold is let go, so that nothing keeps itself alive.
         onRequests = { _ in }
         onWritable = {}
+        onRefused = { _ in }
         let onEnd = onEnd
         self.onEnd = {}
         stream.onMessage = nil

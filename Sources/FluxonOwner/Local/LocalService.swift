@@ -21,6 +21,8 @@ package final class LocalService {
     private let ownUserID = getuid()
     /// A process unmapped pages, gave extents back, or died.
     package var onSpaceReturned: () -> Void = {}
+    /// A process sent what this owner does not understand, for the first time in its session.
+    package var onRefused: (ProcessDescription, String) -> Void = { _, _ in }
 
     /// - Parameter server: serves the connections, those that are not attached too; the caller adds other services to it.
     package init(loop: EventLoop, server: RPCServer, pool: Pool, backend: any LocalBackend, identity: LocalIdentity) {
@@ -132,6 +134,11 @@ package final class LocalService {
     }
 
     private func makeSession(_ process: consuming ProcessIdentity, _ request: AttachRequest) throws -> ProcessSession {
+        guard sessions.count < Limits.localSessions else {
+            throw FluxonError(
+                .unavailable,
+                "\(sessions.count) stores are attached to the owner \(identity.owner), the limit; close some, or end processes")
+        }
         let number = nextSession
         nextSession += 1
         let mayWrite = request.wishes.contains(.writing) && request.wishes.contains(.mapping) && process.mayWrite
@@ -155,6 +162,7 @@ package final class LocalService {
         answer.clusterName = identity.clusterName
         answer.ownerName = identity.owner.name
         answer.grants = session.grants.union(isResumed ? .resumed : [])
+        answer.poolByteCount = UInt64(session.capacityBytes)
         answer.pinWords = session.pinWords
         answer.clock = BootClock.now
         // A process that nobody can reach is known by its death.

@@ -124,6 +124,10 @@ extension ProcessSession {
     /// P7: the entry is held till the process confirms, or till its bytes are copied out.
     private func pass(_ copy: Copy, _ request: UInt64, isCopied: Bool) {
         guard !isCopied else { return startCopy(copy, request) }
+        guard ledger.handoverCount < Limits.localHandovers else {
+            pool.unhold(copy.entry)
+            return send(request, FluxonError(.unavailable, "\(ledger.handoverCount) values handed over to this process wait for its word"))
+        }
         if let former = ledger.handOver(request: request, copy.entry) { pool.unhold(former) }
         let extent = LocalExtent(offset: copy.extent.offset, capacity: copy.extent.capacity)
         send(

@@ -28,6 +28,7 @@ extension ProcessSession {
         }
         let count = Int(clamping: min(max(count, 1), UInt64(Limits.localExtents / 2)))
         guard !grant(request, byteCount: Int(byteCount), count: count) else { return }
+        guard waitingReservations.count < Limits.localReservations else { return send(request.id, exhausted(Int(byteCount))) }
         // Eviction alone did not help. Pages that lie idle at other processes may, once those have unmapped them (F1).
         service?.recallIdleSpans(except: self)
         let timer = loop.schedule(after: Self.recallWait) { [weak self] in self?.giveUp(request.id, byteCount: Int(byteCount)) }

@@ -27,6 +27,8 @@ final class ProcessSession {
     private let process: ProcessIdentity
     private var deathWatch: Registration?
     private(set) var isOver = false
+    /// What this process sends is refused again when it comes back: once is enough for a log.
+    private var isRefusalTold = false
 
     init(
         number: UInt64, service: LocalService, process: consuming ProcessIdentity, name: String, attachment: Pool.Attachment?,
@@ -83,6 +85,11 @@ final class ProcessSession {
         channel = new
         new.onRequests = { [weak self] in self?.handle($0) }
         new.onWritable = { [weak self] in self?.sendCopies() }
+        new.onRefused = { [weak self] why in
+            guard let self, !isRefusalTold else { return }
+            isRefusalTold = true
+            service?.onRefused(description, why)
+        }
         new.onEnd = { [weak self, weak new] in
             if let self, let new, self.channel === new { self.disconnected() }
         }
@@ -141,20 +148,5 @@ final class ProcessSession {
         for extent in estate.extents { _ = try? pool.release(extent) }
         for entry in estate.entries { pool.unhold(entry) }
         service?.remove(self)
-    }
-}
-
-extension String {
-    /// The longest prefix of whole characters with at most `byteCount` bytes.
-    func limited(to byteCount: Int) -> String {
-        guard utf8.count > byteCount else { return self }
-        var kept = ""
-        var used = 0
-        for character in self {
-            used += character.utf8.count
-            guard used <= byteCount else { break }
-            kept.append(character)
-        }
-        return kept
     }
 }

@@ -112,6 +112,10 @@ final class NetworkService {
         let asked = request.owner.map { name in others.filter { $0.instanceKey == name } } ?? others
         var request = request
         request.peerLimit = min(request.peerLimit, UInt64(max(1, Limits.networkReportPeers / (others.count + 1))))
+        guard surveys.count < Limits.networkSurveys else {
+            return stream.finish(
+                RPCStatus(.resourceExhausted, "\(surveys.count) questions about every owner's network are being answered; try again"))
+        }
         let id = ObjectIdentifier(stream)
         let survey = NetworkSurvey(
             loop: loop, tls: tls, request: request, owners: asked, heard: request.owner == nil ? own(request).owners : []

@@ -68,7 +68,7 @@ extension OwnerParts {
 
     private var relayFigures: [StatusAnswer.Figure] {
         [
-            .init("unreachable", peers.unreachableNames.isEmpty ? "none" : peers.unreachableNames.joined(separator: ", ")),
+            .init("unreachable", list: peers.unreachableNames),
             .init("relayed_fetches", "\(fetcher.relayed.fetches)"), .init("relayed_fetch_bytes", "\(fetcher.relayed.bytes)"),
             .init("relayed_pieces", "\(relay.counters.pieces)"), .init("relayed_bytes", "\(relay.counters.bytes)"),
             .init("relay_waiting", "\(relay.waitingCount)"), .init("relay_held_bytes", "\(relay.heldBytes)"),

@@ -117,6 +117,11 @@ final class OwnerParts {
     private func serve(_ socket: consuming SocketName) throws {
         local.obstacle = { [weak self] in self?.obstacle }
         local.onSpaceReturned = { [weak fetcher] in fetcher?.retryWaiting() }
+        local.onRefused = { [logger] process, why in
+            logger.error(
+                "a process sends what this owner does not understand; is it of another version?",
+                metadata: ["fluxon.process": "\(process.name)", "fluxon.pid": "\(process.processID)", "fluxon.error": "\(why)"])
+        }
         fetcher.recallIdlePages = { [weak local] in local?.recallIdleSpans() }
         try local.listen(socket)
         let shared = SharedDescription(

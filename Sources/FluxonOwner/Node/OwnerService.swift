@@ -25,11 +25,11 @@ package final class OwnerService {
 
     /// On the owner's address and on its socket.
     package func registerControl(on server: RPCServer) {
-        server.unaryLater(MethodPath.controlMembers) { [weak self] _, stream in
-            self?.forward(stream, MethodPath.controlMembers, convert: { $0 })
+        server.unaryLater(MethodPath.controlMembers) { [weak self] question, stream in
+            self?.forward(question, stream, MethodPath.controlMembers, convert: { $0 })
         }
-        server.unaryLater(MethodPath.controlStatus) { [weak self] _, stream in
-            self?.forward(stream, MethodPath.controlStatus) { status in
+        server.unaryLater(MethodPath.controlStatus) { [weak self] question, stream in
+            self?.forward(question, stream, MethodPath.controlStatus) { status in
                 self?.ownStatus(master: self?.unansweredStatus(status)) ?? []
             } convert: { bytes in
                 self?.ownStatus(master: try? StatusAnswer(decoding: bytes)) ?? bytes
@@ -40,7 +40,7 @@ package final class OwnerService {
     /// On the owner's socket: externals of this machine join the cluster through their owner, and who may read its values may list them.
     package func registerExternals(on server: RPCServer) {
         server.unaryLater(MethodPath.controlKeys) { [weak self] bytes, stream in
-            self?.forward(stream, MethodPath.controlKeys, request: bytes, convert: { $0 })
+            self?.forward(bytes, stream, MethodPath.controlKeys, convert: { $0 })
         }
         let path = MethodPath.masterPresence
         server.handle(path) { [weak self] stream in
@@ -128,7 +128,7 @@ package final class OwnerService {
     ///
     /// - Parameter orElse: The answer when the master cannot be asked, for what reason; nil: its error is the answer.
     private func forward(
-        _ stream: RPCStream, _ path: String, request: [UInt8] = [], orElse: ((RPCStatus) -> [UInt8])? = nil,
+        _ question: [UInt8], _ stream: RPCStream, _ path: String, orElse: ((RPCStatus) -> [UInt8])? = nil,
         convert: @escaping ([UInt8]) -> [UInt8]
     ) {
         func failed(_ status: RPCStatus) {
@@ -150,7 +150,7 @@ package final class OwnerService {
             stream.finish(.ok)
         }
         stream.onEnd = { [weak call] _ in call?.cancel() }
-        call.send(request)
+        call.send(question)
         call.halfClose()
     }
 

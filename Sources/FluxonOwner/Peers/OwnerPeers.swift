@@ -138,6 +138,11 @@ package final class OwnerPeers {
 
     /// The master's directory has changed.
     package func directoryChanged() {
+        let addresses = Set(directory().values.map(\.address))
+        for (address, client) in clients where !addresses.contains(address) {
+            clients[address] = nil
+            loop.inNextTick { client.close() }
+        }
         if reachability.learn(directory()) { onChange(reachability.unreachable) }
         problems = problems.filter { member($0.key) != nil }
         armTimer()

@@ -22,7 +22,26 @@ final class ReplicaKeyState<Extent: Hashable & Sendable> {
     var gated: [WaiterID] = []
     var metadata: [MetadataLookup] = []
 
+    /// Gets in these lists that ended since the lists were looked through.
+    var endedWaiters = 0
+
     init(_ key: Key) { self.key = key }
+
+    var waiterCount: Int {
+        var count = gated.count
+        if let fetch { count += fetch.early.count + fetch.late.count }
+        for fetch in detached { count += fetch.early.count + fetch.late.count }
+        for lookup in metadata { count += lookup.waiters.count }
+        return count
+    }
+
+    func keepWaiters(_ isWaiting: (WaiterID) -> Bool) {
+        endedWaiters = 0
+        gated.removeAll { !isWaiting($0) }
+        fetch?.keepWaiters(isWaiting)
+        for index in detached.indices { detached[index].keepWaiters(isWaiting) }
+        for index in metadata.indices { metadata[index].waiters.removeAll { !isWaiting($0) } }
+    }
 
     var isIdle: Bool {
         commit == nil && queued.isEmpty && parked == nil && fetch == nil && detached.isEmpty && gated.isEmpty && metadata.isEmpty
@@ -70,6 +89,11 @@ struct ReplicaFetch: Sendable {
     var late: [WaiterID] = []
     /// How often holders had nothing, for the pause before the next lookup.
     var attempts = 0
+
+    mutating func keepWaiters(_ isWaiting: (WaiterID) -> Bool) {
+        early.removeAll { !isWaiting($0) }
+        late.removeAll { !isWaiting($0) }
+    }
 }
 
 struct MetadataLookup: Sendable {

@@ -21,7 +21,7 @@ extension ReplicaTable {
     /// C1: one commit per key in flight.
     mutating func startNextCommit(_ state: ReplicaKeyState<Extent>) {
         guard state.commit == nil, !state.queued.isEmpty else { return }
-        guard mayStartCommits else { return unstarted.append(state.key) }
+        guard mayStartCommits else { return unstarted.insert(state.key) }
         start(state.queued.removeFirst(), state)
     }
 
@@ -66,7 +66,7 @@ extension ReplicaTable {
             // seen has happened in any case, and the grant waits until it is taken (decision 0017).
             guard isExposed || mayTake(now: now) else {
                 state.commit?.kept = KeptOutcome(version: version, published: published)
-                awaitingValidity.append(state.key)
+                awaitingValidity.insert(state.key)
                 return
             }
             finish(state, .committed(version), publish: published, now: now)
@@ -144,7 +144,7 @@ extension ReplicaTable {
             if let value = commit.request.value { store.release(value.extent) }
             settle(commit, .failed(.unknownOutcome))
             openGate(state, now: now)
-            if !state.queued.isEmpty { unstarted.append(state.key) }
+            if !state.queued.isEmpty { unstarted.insert(state.key) }
             tidy(state)
         }
     }
@@ -166,9 +166,7 @@ extension ReplicaTable {
 
     /// A grant came: what waited for validity goes on (C5, L4).
     mutating func becameValid(now: BootInstant) {
-        let list = awaitingValidity
-        awaitingValidity = []
-        for key in list {
+        for key in awaitingValidity.takeAll() {
             guard let state = keys[key] else { continue }
             if let kept = state.commit?.kept {
                 finish(state, .committed(kept.version), publish: kept.published, now: now)

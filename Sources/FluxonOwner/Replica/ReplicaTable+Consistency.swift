@@ -20,6 +20,9 @@ extension ReplicaTable {
     /// Gets and commits that are not answered.
     package var unansweredCount: Int { waiters.count + unansweredCommits }
 
+    /// Keys for which something goes on or waits.
+    package var busyKeyCount: Int { keys.count }
+
     private var inconsistentFetch: String? {
         for (id, key) in fetchKeys {
             guard let state = keys[key] else { return "\(id) is a fetch of \(key), of which nothing is known" }
@@ -28,7 +31,11 @@ extension ReplicaTable {
         for state in keys.values {
             for id in fetches(of: state) where fetchKeys[id] != state.key { return "\(id) of \(state.key) is not in the books" }
         }
-        return nil
+        guard session != nil else { return nil }
+        let asked = keys.values.reduce(0) { count, state in
+            count + (state.detached + [state.fetch].compactMap { $0 }).count { $0.stage == .asked } + state.metadata.count { $0.isSent }
+        }
+        return asked == lookupsSent ? nil : "\(asked) lookups are out, and \(lookupsSent) are counted"
     }
 
     private func fetches(of state: ReplicaKeyState<Extent>) -> [FetchID] {

@@ -1,3 +1,4 @@
+import DequeModule
 package import FluxonCore
 
 // Misses: lookup, transfer, publication or detachment, `drop` (M1–M4, R10).
@@ -13,28 +14,52 @@ extension ReplicaTable {
         ReplicaFetch(id: newFetchID(key), stage: .resting, early: early)
     }
 
-    /// Sends the lookup if there is a session; else the fetch rests until there is one.
+    /// Sends the lookup if that can be answered; else the fetch rests until it can.
     mutating func ask(_ fetch: inout ReplicaFetch, _ key: Key) {
-        guard session != nil else { return }
-        fetch.stage = .asked
-        send(.lookup(LinkLookup(lookup: fetch.id.number, key: key, wants: .copy)))
+        if sendLookup(fetch.id, key, wants: .copy) { fetch.stage = .asked }
+    }
+
+    /// - Returns: False: there is no link that it could go over now, or as many are out as may be. `wake` tries again.
+    mutating func sendLookup(_ id: FetchID, _ key: Key, wants: LinkLookup.Wants) -> Bool {
+        guard session != nil, linkState == .open else { return false }
+        guard lookupsSent < Limits.lookups else {
+            if heldLookups.count > 2 * fetchKeys.count + 64 { heldLookups.removeAll { fetchKeys[$0] == nil } }
+            heldLookups.append(id)
+            return false
+        }
+        lookupsSent += 1
+        send(.lookup(LinkLookup(lookup: id.number, key: key, wants: wants)))
+        return true
     }
 
     mutating func found(_ answer: LookupAnswer, now: BootInstant) {
         let id = FetchID(answer.lookup)
         guard let key = fetchKeys[id], let state = keys[key] else { return }
-        if let index = state.metadata.firstIndex(where: { $0.id == id }) {
+        if let index = state.metadata.firstIndex(where: { $0.id == id && $0.isSent }) {
             let lookup = state.metadata.remove(at: index)
             fetchKeys[id] = nil
+            lookupsSent -= 1
             answerMetadata(lookup, answer.content)
         } else if let fetch = state.fetch, fetch.id == id, fetch.stage == .asked {
             state.fetch = nil
+            lookupsSent -= 1
             foundAttached(fetch, key, answer.content, now: now)
         } else if let index = state.detached.firstIndex(where: { $0.id == id && $0.stage == .asked }) {
             let fetch = state.detached.remove(at: index)
+            lookupsSent -= 1
             foundDetached(fetch, key, answer.content, now: now)
         }
+        wakeShared(key)
+        while lookupsSent < Limits.lookups, let held = heldLookups.popFirst() { wake(held) }
         tidy(key)
+    }
+
+    /// One lookup of the key is answered: the one that later gets share may go.
+    private mutating func wakeShared(_ key: Key) {
+        guard let state = keys[key] else { return }
+        // One that pauses has its own time.
+        if let fetch = state.fetch, fetch.stage == .resting, fetch.attempts < 2 { wake(fetch.id) }
+        if let lookup = state.metadata.first(where: { !$0.isSent }) { wake(lookup.id) }
     }
 
     private mutating func answerMetadata(_ lookup: MetadataLookup, _ content: LookupAnswer.Content) {
@@ -180,11 +205,21 @@ extension ReplicaTable {
         state(of: key).fetch = next
     }
 
-    /// A pause is over, or a session began.
+    /// A pause is over, the link is there, or others were answered.
     mutating func wake(_ id: FetchID) {
-        guard let key = fetchKeys[id], var fetch = keys[key]?.fetch, fetch.id == id, fetch.stage == .resting else { return }
-        ask(&fetch, key)
-        keys[key]?.fetch = fetch
+        guard let key = fetchKeys[id], let state = keys[key] else { return }
+        if var fetch = state.fetch, fetch.id == id, fetch.stage == .resting {
+            ask(&fetch, key)
+            state.fetch = fetch
+        } else if let index = state.metadata.firstIndex(where: { $0.id == id && !$0.isSent }) {
+            state.metadata[index].isSent = sendLookup(id, key, wants: .metadata)
+        }
+    }
+
+    /// The link carries lookups again.
+    mutating func wakeAll() {
+        heldLookups = []
+        for id in fetchKeys.keys.sorted() { wake(id) }
     }
 
     /// M1: deregisters only an owner that has nothing of the key and expects nothing.

@@ -11,7 +11,23 @@ extension ReplicaTable {
 
     /// The caller no longer wants an answer; none follows.
     package mutating func cancel(_ waiter: WaiterID) {
-        waiters[waiter] = nil
+        if let request = waiters.removeValue(forKey: waiter) { left(request.key) }
+    }
+
+    /// A get ended without what it waited for. What only ended ones wait for goes with them; the lists are looked through when that can
+    /// throw out half of them.
+    private mutating func left(_ key: Key) {
+        guard let state = keys[key] else { return }
+        state.endedWaiters += 1
+        guard state.endedWaiters * 2 >= state.waiterCount else { return }
+        state.keepWaiters { waiters[$0] != nil }
+        if let fetch = state.fetch, fetch.stage == .resting, fetch.early.isEmpty, fetch.late.isEmpty {
+            state.fetch = nil
+            fetchKeys[fetch.id] = nil
+        }
+        for lookup in state.metadata where !lookup.isSent && lookup.waiters.isEmpty { fetchKeys[lookup.id] = nil }
+        state.metadata.removeAll { !$0.isSent && $0.waiters.isEmpty }
+        tidy(state)
     }
 
     /// One attempt to answer, or to queue behind what will.
@@ -24,7 +40,7 @@ extension ReplicaTable {
         } else if let copy = store.find(key) {
             guard isValid(now: now) else {
                 state(of: key).gated.append(request.waiter)
-                awaitingValidity.append(key)
+                awaitingValidity.insert(key)
                 return
             }
             answer(request, copy, isPublished: true)
@@ -76,7 +92,8 @@ extension ReplicaTable {
             state.detached.append(fetch)
         }
         var fetch = newFetch(key, early: [waiter])
-        ask(&fetch, key)
+        // Each get would send one of its own while validity is away: those that come later share one, sent when one of these is answered.
+        if state.detached.count(where: { $0.stage == .asked }) < Limits.lookupsOfKey { ask(&fetch, key) }
         state.fetch = fetch
     }
 
@@ -88,8 +105,8 @@ extension ReplicaTable {
             return
         }
         let id = newFetchID(request.key)
-        if session != nil { send(.lookup(LinkLookup(lookup: id.number, key: request.key, wants: .metadata))) }
-        state.metadata.append(MetadataLookup(id: id, isSent: session != nil, waiters: [request.waiter]))
+        let isSent = state.metadata.count < Limits.lookupsOfKey && sendLookup(id, request.key, wants: .metadata)
+        state.metadata.append(MetadataLookup(id: id, isSent: isSent, waiters: [request.waiter]))
     }
 
     /// Serves a list of gets anew; those that ended meanwhile are left out.
@@ -135,5 +152,6 @@ extension ReplicaTable {
             code = .unavailable
         }
         answer(waiter, .failed(code))
+        left(request.key)
     }
 }

@@ -80,6 +80,7 @@ extension ReplicaTable {
             guard let session, frame.term == term, frame.session == session.number else { return false }
             do { try link.reconnected(peerReceived: welcome.received) } catch { return false }
             linkState = .open
+            wakeAll()
         } else {
             term = frame.term
             owner = welcome.owner

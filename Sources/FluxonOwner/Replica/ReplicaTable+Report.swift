@@ -18,6 +18,7 @@ extension ReplicaTable {
         // Set before anything below may start a commit: commits wait until the report is out.
         report = ReportCursor(keys: [], operations: [])
         restartFetches()
+        lookupsSent = 0
         if keepsNothing { forgetEverything(now: now) }
         var parked: [Key] = []
         for (key, state) in keys where state.parked != nil {
@@ -26,8 +27,7 @@ extension ReplicaTable {
         }
         parked.sort { $0.bytes.lexicographicallyPrecedes($1.bytes) }
         report = ReportCursor(keys: store.publishedKeys + parked, operations: inFlight.keys.sorted())
-        for id in fetchKeys.keys.sorted() { wake(id) }
-        resendMetadataLookups()
+        resendLookups()
     }
 
     /// R5: running fetches are detached; those that never got an answer ask again, for their lookup went to a session that is over.
@@ -64,12 +64,13 @@ extension ReplicaTable {
         }
     }
 
-    private mutating func resendMetadataLookups() {
+    /// What was not sent, and what asked for metadata in the session before.
+    private mutating func resendLookups() {
         for id in fetchKeys.keys.sorted() {
-            guard let key = fetchKeys[id], let index = keys[key]?.metadata.firstIndex(where: { $0.id == id }) else { continue }
-            keys[key]?.metadata[index].isSent = true
-            send(.lookup(LinkLookup(lookup: id.number, key: key, wants: .metadata)))
+            guard let key = fetchKeys[id], let state = keys[key] else { continue }
+            if let index = state.metadata.firstIndex(where: { $0.id == id }) { state.metadata[index].isSent = false }
         }
+        wakeAll()
     }
 
     /// R6: this owner is not believed.
@@ -122,8 +123,6 @@ extension ReplicaTable {
     private mutating func reportEnded(now: BootInstant) {
         isHeartbeatDue = true
         nextHeartbeat = now.advanced(by: configuration.timing.renewalInterval)
-        let list = unstarted
-        unstarted = []
-        for key in list { if let state = keys[key] { startNextCommit(state) } }
+        for key in unstarted.takeAll() { if let state = keys[key] { startNextCommit(state) } }
     }
 }

@@ -1,3 +1,4 @@
+import DequeModule
 package import FluxonCore
 import HeapModule
 
@@ -43,7 +44,7 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
     /// D (L2): this owner answers by itself while now < deadline.
     package internal(set) var deadline = BootInstant.zero
     var hasRetired = false
-    var awaitingValidity: [Key] = []
+    var awaitingValidity = WaitingKeys()
 
     // Keys.
     var keys: [Key: ReplicaKeyState<Extent>] = [:]
@@ -51,11 +52,15 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
     /// The key of every fetch and lookup that is not over.
     var fetchKeys: [FetchID: Key] = [:]
     var nextFetch: UInt64 = 1
+    /// Lookups of this session that the master has not answered; at most `Limits.lookups`.
+    var lookupsSent = 0
+    /// Fetches and lookups that are not sent because there are so many; what ended meanwhile is passed over.
+    var heldLookups: Deque<FetchID> = []
     /// Commits in flight, by operation.
     var inFlight: [UInt64: ReplicaKeyState<Extent>] = [:]
     var nextOperation: UInt64 = 1
     /// Keys whose queued commits wait for a session, oldest first.
-    var unstarted: [Key] = []
+    var unstarted = WaitingKeys()
     /// Commits that were neither answered nor expired.
     var unansweredCommits = 0
     var parkedByInvalidation: [UInt64: Key] = [:]
@@ -86,6 +91,8 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
 
     /// Ends a turn: makes retirements visible, then hands what is due to the link. Nothing is sent without this call.
     package mutating func flush(now: BootInstant) {
+        // Also while the link is away: what waits for it must not grow without end.
+        if link.isOverLimit { endSession() }
         // Behind the end of a report the commits that waited for it begin, and park their own copies (C2): before the fence.
         if linkState == .open, session != nil { continueReport(now: now) }
         if hasRetired {
@@ -107,7 +114,6 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
             attachHeartbeat(to: &frame, now: now)
             effects.append(.send(frame))
         }
-        if link.isOverLimit { endSession() }
     }
 
     package mutating func takeEffects() -> [ReplicaEffect<Extent>] {
@@ -149,7 +155,10 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
     }
 
     mutating func tidy(_ state: ReplicaKeyState<Extent>) {
-        if state.isIdle { keys[state.key] = nil }
+        guard state.isIdle else { return }
+        keys[state.key] = nil
+        awaitingValidity.remove(state.key)
+        unstarted.remove(state.key)
     }
 }
 

@@ -41,7 +41,7 @@ package struct PathStatistics: Sendable {
     package private(set) var peers: [InstanceKey: Peer] = [:]
     package private(set) var total = Peer()
 
-    package init(peerLimit: Int = Limits.members) { self.peerLimit = peerLimit }
+    package init(peerLimit: Int = Limits.owners) { self.peerLimit = peerLimit }
 
     /// Every byte of a read arrived.
     package mutating func succeeded(_ transport: String, to peer: InstanceKey, at address: String, byteCount: UInt64) {

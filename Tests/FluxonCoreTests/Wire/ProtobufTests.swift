@@ -24,9 +24,9 @@ import Testing
     func documentedBytes() {
         var writer = ProtobufWriter()
         writer.unsigned(150 as UInt64, field: 1)
-        writer.string("testing", field: 2)
+        writer.string("testing", limit: 99, field: 2)
         writer.message(field: 3) { $0.unsigned(150 as UInt64, field: 1) }
-        writer.packed([3, 270, 86942], field: 6)
+        writer.packed([3, 270, 86942], limit: 9, field: 6)
         let expected: [UInt8] = [
             0x08, 0x96, 0x01, 0x12, 0x07, 0x74, 0x65, 0x73, 0x74, 0x69, 0x6E, 0x67, 0x1A, 0x03, 0x08, 0x96, 0x01,
             0x32, 0x06, 0x03, 0x8E, 0x02, 0x9E, 0xA7, 0x05,
@@ -60,7 +60,7 @@ import Testing
     func cuts() {
         var writer = ProtobufWriter()
         writer.unsigned(UInt64.max, field: 1)
-        writer.message(field: 2) { $0.string("abc", field: 1) }
+        writer.message(field: 2) { $0.string("abc", limit: 9, field: 1) }
         writer.fixed64(9, field: 3)
         for length in 0...writer.bytes.count {
             var reader = ProtobufReader(Array(writer.bytes.prefix(length)))
@@ -92,7 +92,7 @@ import Testing
     func limits() throws {
         var writer = ProtobufWriter()
         writer.bytes([1, 2, 3], field: 1)
-        writer.packed([1, 2, 3], field: 2)
+        writer.packed([1, 2, 3], limit: 9, field: 2)
         #expect(throws: ProtobufError.tooLong(field: 1, byteCount: 3, limit: 2)) {
             var reader = ProtobufReader(writer.bytes)
             _ = try reader.next()

@@ -12,12 +12,13 @@ import Testing
     @Test("a state holds since it was first seen, and a member that was away begins anew")
     func since() {
         var states = MemberStates()
-        states.update([one: "in", two: "in"], now: at(1))
-        states.update([one: "in", two: "silent"], now: at(5))
+        for member in [one, two] { states.update(member, "in", now: at(1)) }
+        states.update(one, "in", now: at(5))
+        states.update(two, "silent", now: at(5))
         #expect(states.since(one, "in") == at(1))
         #expect(states.since(two, "silent") == at(5) && states.since(two, "in") == nil)
-        states.update([two: "silent"], now: at(6))
-        states.update([one: "in", two: "silent"], now: at(7))
+        states.forget(one)
+        states.update(one, "in", now: at(7))
         #expect(states.since(one, "in") == at(7) && states.since(two, "silent") == at(5))
     }
 

@@ -132,7 +132,7 @@ struct ScriptedCluster {
                 guard let number = owners.first(where: { $0.value.connection == connection })?.key else { continue }
                 arrived(frame, at: number)
                 if !frame.messages.isEmpty { sent[number, default: []] += frame.messages }
-            case .writeRoster(let instance, let entry): writes.append((instance, entry))
+            case .writeRoster(let instance, let entry), .replaceRoster(_, let instance, let entry): writes.append((instance, entry))
             case .note(let note): notes.append(note)
             case .close: break
             }

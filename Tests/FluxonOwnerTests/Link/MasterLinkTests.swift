@@ -114,11 +114,12 @@ private struct LinkStage {
         return LinkStage(link: link, master: master)
     }
 
-    private static func directory(otherLife life: UInt64) -> MembersAnswer {
+    private static func directory(otherLife life: UInt64) -> DirectoryPage {
         var other = MemberDescription(role: .owner, instanceKey: InstanceKey("other"))
         other.incarnation = String(life, radix: 16)
         other.ownerNumber = 2
-        return MembersAnswer(
-            clusterName: "c", term: 1, members: [MembersAnswer.Member(description: other, state: "in", silentMilliseconds: 0)])
+        return DirectoryPage(
+            term: 1, revision: life, begins: life == 7,
+            owners: [MembersAnswer.Member(description: other, state: "in", silentMilliseconds: 0)])
     }
 }

@@ -45,7 +45,7 @@ final class StagedMaster {
             case .send(let connection, let frame):
                 guard let frame = try? MasterFrame(decoding: frame.encoded()) else { continue }
                 receivers[connection]?(frame)
-            case .writeRoster(let owner, let entry):
+            case .writeRoster(let owner, let entry), .replaceRoster(_, let owner, let entry):
                 table.rosterWritten(owner, entry, now: loop.now)
                 scheduleTurn()
             case .close, .note: break

@@ -13,7 +13,7 @@ package struct JoinRequest: Hashable, Sendable {
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter()
         writer.unsigned(UInt64(clamping: protocolVersion), field: 1)
-        writer.string(clusterName, field: 2)
+        writer.string(clusterName, limit: Limits.nameBytes, field: 2)
         writer.message(field: 3) { member.encode(into: &$0) }
         return writer.bytes
     }

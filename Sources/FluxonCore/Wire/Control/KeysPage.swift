@@ -63,14 +63,12 @@ package struct KeysAnswer: Hashable, Sendable {
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter()
         writer.unsigned(term, field: 1)
-        for entry in entries {
-            writer.message(field: 2) { nested in
-                nested.bytes(entry.key.bytes, field: 1)
-                nested.unsigned(entry.byteCount, field: 2)
-                nested.unsigned(entry.version.term, field: 3)
-                nested.unsigned(entry.version.sequence, field: 4)
-                nested.unsigned(entry.holders, field: 5)
-            }
+        writer.list(entries, limit: Limits.keysPageEntries, field: 2) { entry, nested in
+            nested.bytes(entry.key.bytes, field: 1)
+            nested.unsigned(entry.byteCount, field: 2)
+            nested.unsigned(entry.version.term, field: 3)
+            nested.unsigned(entry.version.sequence, field: 4)
+            nested.unsigned(entry.holders, field: 5)
         }
         // The first page begins at 0, no other does.
         writer.unsigned(next ?? 0, field: 3)

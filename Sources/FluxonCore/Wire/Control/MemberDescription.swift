@@ -43,16 +43,16 @@ package struct MemberDescription: Hashable, Sendable {
 extension MemberDescription {
     package func encode(into writer: inout ProtobufWriter) {
         writer.unsigned(role.rawValue, field: 1)
-        writer.string(instanceKey.name, field: 2)
+        writer.string(instanceKey.name, limit: Limits.nameBytes, field: 2)
         writer.unsigned(generation.number, field: 3)
-        writer.string(incarnation, field: 4)
-        writer.string(address, field: 5)
-        writer.string(bulkAddress, field: 6)
-        writer.string(socket, field: 7)
-        writer.string(host, field: 8)
+        writer.string(incarnation, limit: Limits.nameBytes, field: 4)
+        writer.string(address, limit: Limits.nameBytes, field: 5)
+        writer.string(bulkAddress, limit: Limits.nameBytes, field: 6)
+        writer.string(socket, limit: Limits.nameBytes, field: 7)
+        writer.string(host, limit: Limits.nameBytes, field: 8)
         writer.unsigned(processID, field: 9)
         writer.unsigned(poolBytes, field: 10)
-        writer.string(subCluster, field: 11)
+        writer.string(subCluster, limit: Limits.nameBytes, field: 11)
         writer.unsigned(ownerNumber, field: 12)
     }
 

@@ -1,3 +1,28 @@
+/// Asks the master for its members, a page at a time.
+package struct MembersRequest: Hashable, Sendable {
+    /// Those behind this name; empty: from the first on.
+    package var after = InstanceKey("")
+
+    package init(after: InstanceKey = InstanceKey("")) { self.after = after }
+
+    package func encoded() -> [UInt8] {
+        var writer = ProtobufWriter()
+        writer.string(after.name, limit: Limits.nameBytes, field: 1)
+        return writer.bytes
+    }
+
+    package init(decoding bytes: [UInt8]) throws(ProtobufError) {
+        self.init()
+        var reader = ProtobufReader(bytes)
+        while let field = try reader.next() {
+            switch field {
+            case 1: after = InstanceKey(try reader.string(limit: Limits.nameBytes))
+            default: try reader.skip()
+            }
+        }
+    }
+}
+
 /// What the master knows of its cluster, for `fluxon members`.
 package struct MembersAnswer: Hashable, Sendable {
     package struct Member: Hashable, Sendable {
@@ -20,26 +45,24 @@ package struct MembersAnswer: Hashable, Sendable {
 
     package var clusterName: String
     package var term: UInt64
+    /// The master that answers first, then the others in the order of their names.
     package var members: [Member]
+    /// Ask for those behind the last one of `members`.
+    package var hasMore: Bool
 
-    package init(clusterName: String, term: UInt64, members: [Member]) {
+    package init(clusterName: String, term: UInt64, members: [Member], hasMore: Bool = false) {
         self.clusterName = clusterName
         self.term = term
         self.members = members
+        self.hasMore = hasMore
     }
 
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter()
-        writer.string(clusterName, field: 1)
+        writer.string(clusterName, limit: Limits.nameBytes, field: 1)
         writer.unsigned(term, field: 2)
-        for member in members {
-            writer.message(field: 3) { nested in
-                nested.message(field: 1) { member.description.encode(into: &$0) }
-                nested.string(member.state, field: 2)
-                nested.unsigned(member.silentMilliseconds, field: 3)
-                nested.unsigned(member.stateMilliseconds, field: 4)
-            }
-        }
+        writer.list(members, limit: Limits.membersPage, field: 3) { $0.encode(into: &$1) }
+        writer.boolean(hasMore || members.count > Limits.membersPage, field: 4)
         return writer.bytes
     }
 
@@ -51,30 +74,42 @@ package struct MembersAnswer: Hashable, Sendable {
             case 1: clusterName = try reader.string(limit: Limits.nameBytes)
             case 2: term = try reader.unsigned()
             case 3:
-                guard members.count < Limits.members else { throw .tooMany(field: 3, limit: Limits.members) }
-                var nested = try reader.message()
-                members.append(try Self.member(&nested))
+                guard members.count < Limits.membersPage else { throw .tooMany(field: 3, limit: Limits.membersPage) }
+                members.append(try reader.member())
+            case 4: hasMore = try reader.boolean()
             default: try reader.skip()
             }
         }
     }
+}
 
-    private static func member(_ reader: inout ProtobufReader) throws(ProtobufError) -> Member {
+extension MembersAnswer.Member {
+    func encode(into writer: inout ProtobufWriter) {
+        writer.message(field: 1) { description.encode(into: &$0) }
+        writer.string(state, limit: Limits.nameBytes, field: 2)
+        writer.unsigned(silentMilliseconds, field: 3)
+        writer.unsigned(stateMilliseconds, field: 4)
+    }
+}
+
+extension ProtobufReader {
+    mutating func member() throws(ProtobufError) -> MembersAnswer.Member {
+        var nested = try message()
         var description: MemberDescription?
         var state = ""
         var (silent, holds): (UInt64, UInt64) = (0, 0)
-        while let field = try reader.next() {
+        while let field = try nested.next() {
             switch field {
             case 1:
-                var nested = try reader.message()
-                description = try MemberDescription(decoding: &nested)
-            case 2: state = try reader.string(limit: Limits.nameBytes)
-            case 3: silent = try reader.unsigned()
-            case 4: holds = try reader.unsigned()
-            default: try reader.skip()
+                var inner = try nested.message()
+                description = try MemberDescription(decoding: &inner)
+            case 2: state = try nested.string(limit: Limits.nameBytes)
+            case 3: silent = try nested.unsigned()
+            case 4: holds = try nested.unsigned()
+            default: try nested.skip()
             }
         }
         guard let description else { throw .invalidField(1) }
-        return Member(description: description, state: state, silentMilliseconds: silent, stateMilliseconds: holds)
+        return MembersAnswer.Member(description: description, state: state, silentMilliseconds: silent, stateMilliseconds: holds)
     }
 }

@@ -6,14 +6,14 @@ extension NetworkAnswer {
     }
 
     func encode(into writer: inout ProtobufWriter) {
-        for device in devices { writer.message(field: 1) { device.encode(into: &$0) } }
-        for peer in peers { writer.message(field: 2) { peer.encode(into: &$0) } }
-        writer.unsigned(peersLeftOut, field: 3)
-        for path in totals { writer.message(field: 4) { path.encode(into: &$0) } }
+        writer.list(devices, limit: Limits.networkDevices, field: 1) { $0.encode(into: &$1) }
+        writer.list(peers, limit: Limits.networkPeers, field: 2) { $0.encode(into: &$1) }
+        writer.unsigned(peersLeftOut &+ UInt64(max(0, peers.count - Limits.networkPeers)), field: 3)
+        writer.list(totals, limit: Limits.networkPaths, field: 4) { $0.encode(into: &$1) }
         writer.unsigned(fallbacks, field: 5)
-        writer.string(settings.text, field: 6)
+        writer.string(settings.text, limit: Limits.attributeBytes, field: 6)
         writer.unsigned(settingsRevision, field: 7)
-        writer.string(problem, field: 8)
+        writer.string(problem, limit: Limits.messageTextBytes, field: 8)
     }
 
     package init(decoding bytes: [UInt8]) throws(ProtobufError) {
@@ -30,7 +30,7 @@ extension NetworkAnswer {
                 var nested = try reader.message()
                 devices.append(try Device(decoding: &nested))
             case 2:
-                guard peers.count < Limits.members else { throw .tooMany(field: 2, limit: Limits.members) }
+                guard peers.count < Limits.networkPeers else { throw .tooMany(field: 2, limit: Limits.networkPeers) }
                 var nested = try reader.message()
                 peers.append(try Peer(decoding: &nested))
             case 3: peersLeftOut = try reader.unsigned()
@@ -47,15 +47,15 @@ extension NetworkAnswer {
 
 extension NetworkAnswer.Device {
     func encode(into writer: inout ProtobufWriter) {
-        writer.string(name, field: 1)
+        writer.string(name, limit: Limits.deviceNameBytes, field: 1)
         writer.unsigned(port, field: 2)
         writer.unsigned(state.rawValue, field: 3)
-        writer.string(reason, field: 4)
-        writer.string(linkLayer, field: 5)
-        writer.string(gid, field: 6)
+        writer.string(reason, limit: Limits.messageTextBytes, field: 4)
+        writer.string(linkLayer, limit: Limits.nameBytes, field: 5)
+        writer.string(gid, limit: Limits.nameBytes, field: 6)
         writer.unsigned(gidIndex, field: 7)
-        writer.string(gidType, field: 8)
-        writer.string(address, field: 9)
+        writer.string(gidType, limit: Limits.nameBytes, field: 8)
+        writer.string(address, limit: Limits.nameBytes, field: 9)
         writer.unsigned(mtu, field: 10)
         writer.signed(numaNode, field: 11)
         writer.unsigned(rateGigabits, field: 12)
@@ -103,11 +103,11 @@ extension NetworkAnswer.Device {
 
 extension NetworkAnswer.Path {
     func encode(into writer: inout ProtobufWriter) {
-        writer.string(name, field: 1)
+        writer.string(name, limit: Limits.nameBytes, field: 1)
         writer.unsigned(reads, field: 2)
         writer.unsigned(bytes, field: 3)
         writer.unsigned(errors, field: 4)
-        writer.string(lastError, field: 5)
+        writer.string(lastError, limit: Limits.messageTextBytes, field: 5)
         writer.unsigned(asideMilliseconds, field: 6)
         writer.unsigned(bytesServed, field: 7)
     }
@@ -132,10 +132,10 @@ extension NetworkAnswer.Path {
 
 extension NetworkAnswer.Peer {
     func encode(into writer: inout ProtobufWriter) {
-        writer.string(name.name, field: 1)
-        writer.string(pathInUse, field: 2)
+        writer.string(name.name, limit: Limits.nameBytes, field: 1)
+        writer.string(pathInUse, limit: Limits.nameBytes, field: 2)
         writer.unsigned(fallbacks, field: 3)
-        for path in paths { writer.message(field: 4) { path.encode(into: &$0) } }
+        writer.list(paths, limit: Limits.networkPaths, field: 4) { $0.encode(into: &$1) }
     }
 
     init(decoding reader: inout ProtobufReader) throws(ProtobufError) {

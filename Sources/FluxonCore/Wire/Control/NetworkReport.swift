@@ -13,7 +13,7 @@ package struct NetworkRequest: Hashable, Sendable {
 
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter()
-        writer.string(owner?.name ?? "", field: 1)
+        writer.string(owner?.name ?? "", limit: Limits.nameBytes, field: 1)
         writer.unsigned(awaitedRevision, field: 2)
         writer.unsigned(peerLimit, field: 3)
         writer.boolean(isForwarded, field: 4)
@@ -68,16 +68,16 @@ package struct NetworkReport: Hashable, Sendable {
 
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter()
-        for owner in owners {
-            writer.message(field: 1) { nested in
-                nested.string(owner.name.name, field: 1)
-                if let answer = owner.answer { nested.message(field: 2) { answer.encode(into: &$0) } }
-                nested.string(owner.problem, field: 3)
-                if let recorded = owner.recorded { nested.element(Array(recorded.text.utf8), field: 4) }
-                nested.unsigned(owner.recordedRevision, field: 5)
-            }
+        writer.list(owners, limit: Limits.owners, field: 1) { owner, nested in
+            let hasRoom = nested.bytes.count < Limits.rpcMessageBytes / 2
+            nested.string(owner.name.name, limit: Limits.nameBytes, field: 1)
+            if let answer = owner.answer, hasRoom { nested.message(field: 2) { answer.encode(into: &$0) } }
+            let problem = hasRoom || owner.answer == nil ? owner.problem : "left out, for the report is too long; ask with its name"
+            nested.string(problem, limit: hasRoom ? Limits.messageTextBytes : Limits.nameBytes, field: 3)
+            if let recorded = owner.recorded { nested.element(Array(recorded.text.utf8), field: 4) }
+            nested.unsigned(owner.recordedRevision, field: 5)
         }
-        writer.string(problem, field: 2)
+        writer.string(problem, limit: Limits.messageTextBytes, field: 2)
         return writer.bytes
     }
 
@@ -87,7 +87,7 @@ package struct NetworkReport: Hashable, Sendable {
         while let field = try reader.next() {
             switch field {
             case 1:
-                guard owners.count < Limits.members else { throw .tooMany(field: 1, limit: Limits.members) }
+                guard owners.count < Limits.owners else { throw .tooMany(field: 1, limit: Limits.owners) }
                 var nested = try reader.message()
                 owners.append(try Self.owner(&nested))
             case 2: problem = try reader.string(limit: Limits.messageTextBytes)

@@ -8,6 +8,11 @@ package struct StatusAnswer: Hashable, Sendable {
             self.name = name
             self.value = value
         }
+
+        /// `names` in one line; those for which it has no room are counted.
+        package init(_ name: String, list names: [String]) {
+            self.init(name, names.isEmpty ? "none" : String.list(names, limit: Limits.statusValueBytes))
+        }
     }
 
     /// One process; an owner's answer carries its master's section too, as far as the master can be reached.
@@ -18,6 +23,13 @@ package struct StatusAnswer: Hashable, Sendable {
         package init(title: String, figures: [Figure]) {
             self.title = title
             self.figures = figures
+        }
+
+        /// As many as a receiver takes; the last one says how many are left out.
+        fileprivate var limited: [Figure] {
+            guard figures.count > Limits.statusFigures else { return figures }
+            let kept = figures.prefix(Limits.statusFigures - 1)
+            return kept + [Figure("figures_left_out", "\(figures.count - kept.count)")]
         }
     }
 
@@ -30,15 +42,11 @@ package struct StatusAnswer: Hashable, Sendable {
 
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter()
-        for section in sections {
-            writer.message(field: 1) { nested in
-                nested.string(section.title, field: 1)
-                for figure in section.figures {
-                    nested.message(field: 2) {
-                        $0.string(figure.name, field: 1)
-                        $0.string(figure.value, field: 2)
-                    }
-                }
+        writer.list(sections, limit: Limits.statusSections, field: 1) { section, nested in
+            nested.string(section.title, limit: Limits.nameBytes, field: 1)
+            nested.list(section.limited, limit: Limits.statusFigures, field: 2) { figure, nested in
+                nested.string(figure.name, limit: Limits.nameBytes, field: 1)
+                nested.string(figure.value, limit: Limits.statusValueBytes, field: 2)
             }
         }
         return writer.bytes
@@ -52,7 +60,7 @@ package struct StatusAnswer: Hashable, Sendable {
                 try reader.skip()
                 continue
             }
-            guard sections.count < Limits.statusFigures else { throw .tooMany(field: 1, limit: Limits.statusFigures) }
+            guard sections.count < Limits.statusSections else { throw .tooMany(field: 1, limit: Limits.statusSections) }
             var nested = try reader.message()
             sections.append(try Self.section(&nested))
         }
@@ -78,7 +86,7 @@ package struct StatusAnswer: Hashable, Sendable {
         while let field = try reader.next() {
             switch field {
             case 1: figure.name = try reader.string(limit: Limits.nameBytes)
-            case 2: figure.value = try reader.string(limit: Limits.attributeBytes)
+            case 2: figure.value = try reader.string(limit: Limits.statusValueBytes)
             default: try reader.skip()
             }
         }

@@ -21,7 +21,7 @@ package struct TicketRequest: Hashable, Sendable {
         writer.bytes(key.bytes, field: 1)
         writer.unsigned(version.term, field: 2)
         writer.unsigned(version.sequence, field: 3)
-        writer.string(asker.name, field: 4)
+        writer.string(asker.name, limit: Limits.nameBytes, field: 4)
         writer.unsigned(generation.number, field: 5)
         if let relayed {
             writer.unsigned(relayed.holder.number, field: 20)
@@ -97,7 +97,7 @@ package enum TicketAnswer: Hashable, Sendable {
             writer.bytes(ticket, field: 2)
             writer.unsigned(length, field: 3)
             writer.unsigned(flags, field: 4)
-            writer.string(rdma, field: 5)
+            writer.string(rdma, limit: Limits.rdmaAddressesBytes, field: 5)
         case .gone: writer.unsigned(2 as UInt64, field: 1)
         case .notYet: writer.unsigned(3 as UInt64, field: 1)
         case .busy: writer.unsigned(20 as UInt64, field: 1)

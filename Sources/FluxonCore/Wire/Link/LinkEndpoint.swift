@@ -66,7 +66,7 @@ package struct LinkEndpoint<Message: Hashable & Sendable>: Sendable {
         guard unsent > 0 || received - acknowledgedOnWire >= UInt64(delay) else { return nil }
         var frame = LinkFrame<Message, Control>(term: term, session: session)
         let start = head + sentCount
-        let count = min(unsent, maximumMessages)
+        let count = min(unsent, maximumMessages, Limits.linkFrameMessages)
         frame.first = firstNumber + UInt64(sentCount)
         frame.messages = Array(outgoing[start..<start + count])
         frame.acknowledged = received

@@ -10,7 +10,7 @@ extension LinkFrame where Message == MasterMessage, Control == MasterControl {
         case .refused(let refusal):
             writer.message(field: 6) { writer in
                 writer.unsigned(refusal.reason.rawValue, field: 1)
-                writer.string(refusal.message, field: 2)
+                writer.string(refusal.message, limit: Limits.refusalBytes, field: 2)
             }
         case .grant(let grant):
             writer.message(field: 7) { writer in
@@ -110,9 +110,9 @@ extension ProtobufWriter {
             unsigned(copy.byteCount, field: 3)
             boolean(true, field: 4)
             boolean(copy.isRegistered, field: 5)
-            packed(copy.holders.map { UInt64($0.number) }, field: 6)
+            packed(copy.holders.map { UInt64($0.number) }, limit: Limits.answeredHolders, field: 6)
             guard !copy.relays.isEmpty else { break }
-            packed(copy.holders.map { UInt64(copy.relays[$0]?.number ?? 0) }, field: 20)
+            packed(copy.holders.map { UInt64(copy.relays[$0]?.number ?? 0) }, limit: Limits.answeredHolders, field: 20)
         }
     }
 }

@@ -38,8 +38,8 @@ extension LinkFrame where Message == OwnerMessage, Control == OwnerControl {
 extension ProtobufWriter {
     fileprivate mutating func hello(_ hello: LinkHello, field: Int) {
         message(field: field) { writer in
-            writer.string(hello.cluster, field: 1)
-            writer.string(hello.instance.name, field: 2)
+            writer.string(hello.cluster, limit: Limits.nameBytes, field: 1)
+            writer.string(hello.instance.name, limit: Limits.nameBytes, field: 2)
             writer.fixed64(hello.life, field: 3)
             writer.unsigned(hello.generation.number, field: 4)
             writer.unsigned(hello.fenced.number, field: 5)
@@ -50,7 +50,7 @@ extension ProtobufWriter {
             if let mark = hello.mark { writer.mark(mark, field: 10) }
             writer.boolean(hello.readsThroughRelays, field: 20)
             writer.boolean(hello.isRelay, field: 21)
-            writer.string(hello.subCluster, field: 22)
+            writer.string(hello.subCluster, limit: Limits.nameBytes, field: 22)
         }
     }
 
@@ -77,7 +77,7 @@ extension ProtobufWriter {
                 writer.boolean(page.isLast, field: 3)
             }
         case .unreachable(let owners):
-            self.message(field: 20) { $0.packed(owners.map { UInt64($0.number) }, field: 1) }
+            self.message(field: 20) { $0.packed(owners.map { UInt64($0.number) }, limit: Limits.owners, field: 1) }
         }
     }
 
@@ -174,7 +174,7 @@ extension ProtobufReader {
         var numbers: [UInt64] = []
         while let field = try nested.next() {
             switch field {
-            case 1: try nested.appendPacked(to: &numbers, limit: Limits.members)
+            case 1: try nested.appendPacked(to: &numbers, limit: Limits.owners)
             default: try nested.skip()
             }
         }

@@ -23,11 +23,7 @@ package struct FixedBytes {
 
     /// Writes a length of two bytes and as much of `text` as `capacity` bytes hold, cut between characters.
     package mutating func store(_ text: String, at offset: Int, capacity: Int) {
-        var kept: [UInt8] = []
-        for character in text {
-            guard kept.count + character.utf8.count <= capacity else { break }
-            kept.append(contentsOf: character.utf8)
-        }
+        let kept = Array(text.limited(to: capacity).utf8)
         store(UInt16(truncatingIfNeeded: kept.count), at: offset)
         for (index, byte) in kept.enumerated() where bytes.indices.contains(offset + 2 + index) { bytes[offset + 2 + index] = byte }
     }

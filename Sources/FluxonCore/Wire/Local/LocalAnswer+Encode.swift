@@ -30,7 +30,7 @@ extension ProtobufWriter {
     fileprivate mutating func failure(_ code: UInt16, _ text: String, field: Int) {
         message(field: field) { writer in
             writer.unsigned(UInt64(code), field: 1)
-            writer.string(text, field: 2)
+            writer.string(text, limit: Limits.messageTextBytes, field: 2)
         }
     }
 }

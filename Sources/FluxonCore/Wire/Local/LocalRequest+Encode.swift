@@ -67,7 +67,7 @@ extension LocalRequest.Upload {
 extension LocalRequestFrame {
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter(reservingCapacity: 64 + requests.count * 96)
-        writer.packed(received, field: 1)
+        writer.packed(received, limit: Limits.localFrameElements, field: 1)
         for request in requests { request.encode(into: &writer) }
         return writer.bytes
     }

@@ -100,7 +100,7 @@ import Testing
         var writer = ProtobufWriter()
         writer.message(field: 2) { request in
             request.unsigned(5 as UInt64, field: 1)
-            request.string("later", field: 99)
+            request.string("later", limit: 99, field: 99)
         }
         writer.unsigned(1 as UInt64, field: 50)
         let frame = LocalRequestFrame(requests: [LocalRequest(id: 1, body: .cancel)])

@@ -1,0 +1,51 @@
+import FluxonCore
+
+/// One kind of message, and how any of it is made: whoever adds a kind or a field extends its sample, or a test says so.
+protocol WireMessage: Hashable {
+    static func sample(_ chance: inout WireChance) -> Self
+    func encoded() -> [UInt8]
+    init(decoding bytes: [UInt8]) throws
+}
+
+enum WireMessages {
+    /// Every message of the wire (`Tests/FluxonTidyTests/LimitRules.swift` looks here).
+    static var all: [any WireMessage.Type] {
+        [
+            AttachAnswer.self, AttachRequest.self, DirectoryPage.self, JoinAnswer.self, JoinRequest.self, KeysAnswer.self, KeysRequest.self,
+            LocalAnswerFrame.self, LocalRequestFrame.self, MasterFrameSample.self, MembersAnswer.self, MembersRequest.self,
+            NetworkAnswer.self,
+            NetworkChange.self, NetworkChangeAnswer.self, NetworkReport.self, NetworkRequest.self, OwnerFrameSample.self, StatusAnswer.self,
+            TicketAnswer.self, TicketRequest.self,
+        ]
+    }
+}
+
+/// Which values of which fields the samples took: a field that never changes is not sampled.
+struct WireCoverage {
+    private var values: [String: Set<String>] = [:]
+
+    mutating func note(_ value: Any, at path: String) {
+        let mirror = Mirror(reflecting: value)
+        switch mirror.displayStyle {
+        case .optional:
+            record(mirror.children.isEmpty ? "nil" : "some", at: path)
+            if let child = mirror.children.first { note(child.value, at: path) }
+        case .collection, .set, .dictionary:
+            record("\(mirror.children.count > 0)", at: path)
+            for child in mirror.children.prefix(64) { note(child.value, at: path + "[]") }
+        case .enum where !mirror.children.isEmpty:
+            for child in mirror.children { note(child.value, at: "\(path).\(child.label ?? "")") }
+        case .struct, .tuple:
+            if mirror.children.isEmpty { record("\(value)", at: path) }
+            for child in mirror.children { note(child.value, at: "\(path).\(child.label ?? "")") }
+        default: record("\(value)", at: path)
+        }
+    }
+
+    private mutating func record(_ value: String, at path: String) {
+        if values[path, default: []].count < 2 { values[path, default: []].insert(value) }
+    }
+
+    /// Fields that had one value only.
+    var constant: [String] { values.filter { $0.value.count < 2 }.keys.sorted() }
+}
