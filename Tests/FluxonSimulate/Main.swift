@@ -120,9 +120,10 @@ import Glibc
 
     private func findPlanted(_ name: String) async throws -> Bool {
         #if FLUXON_PLANTING
-        let mistakes = PlantedMistake.all.filter { name == "all" || $0.name == name }
+        let mistakes = name == "all" ? PlantedMistake.all : PlantedMistake.everything.filter { $0.name == name }
         guard !mistakes.isEmpty else {
-            throw ValidationError("no mistake is called \(name); there are: \(PlantedMistake.all.map(\.name).joined(separator: ", "))")
+            let names = PlantedMistake.everything.map(\.name).joined(separator: ", ")
+            throw ValidationError("no mistake is called \(name); there are: \(names)")
         }
         var isEachFound = true
         for mistake in mistakes {

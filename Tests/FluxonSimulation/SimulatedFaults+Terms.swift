@@ -17,7 +17,7 @@ extension Simulation {
     var isUndisturbed: Bool { isChained && !random.oneIn(6) }
 
     /// What is overwritten by anybody else is no link in the chain any more.
-    func isUndisturbed(_ key: Key) -> Bool { chain?.key == key && isUndisturbed }
+    func isUndisturbed(_ key: Key) -> Bool { isChained && chain?.key == key }
 
     /// An invalidation is about to leave.
     func commitIsTold(_ cause: OperationReference, _ key: Key, over connection: SimulatedConnection) {
@@ -36,7 +36,7 @@ extension Simulation {
     func termOpens() {
         guard let chain, isChained, isRough, !random.oneIn(4) else { return }
         let pause = random.range(0...600) * Self.millisecond
-        for host in hosts where !random.oneIn(10) {
+        for host in hosts {
             deliver(to: host.owner, after: pause + random.range(1...3_000) * Self.microsecond) { [unowned self] in
                 turn(host) { table, _ in _ = evict(chain.key, host, &table) }
             }

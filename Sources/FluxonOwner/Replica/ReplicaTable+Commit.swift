@@ -90,8 +90,9 @@ extension ReplicaTable {
 
     /// C2: the operation came to nothing and nobody invalidated meanwhile: the copy that it parked is still the current one.
     private mutating func republishOwn(_ state: ReplicaKeyState<Extent>, _ commit: PendingCommit<Extent>) {
-        guard let parked = state.parked, parked.invalidation == nil, parked.cause.number == commit.operation, !commit.isInvalidated
-        else { return }
+        // Another owner's commit may have the same number, and a new session forgets which invalidation parked the copy.
+        let own = OperationReference(owner: owner, generation: generation, number: commit.operation)
+        guard let parked = state.parked, parked.invalidation == nil, parked.cause == own, !commit.isInvalidated else { return }
         state.parked = nil
         if !store.publish(state.key, parked.copy) { store.release(parked.copy.extent) }
     }

@@ -21,8 +21,8 @@ import Testing
         ReportEntry(key: key, version: version(sequence), byteCount: 8, parkedBy: cause)
     }
 
-    private func commit(_ operation: UInt64) -> LinkCommit {
-        LinkCommit(operation: operation, key: key, kind: .put, byteCount: 8, condition: .none)
+    private func commit(_ operation: UInt64, _ condition: CommitCondition = .none) -> LinkCommit {
+        LinkCommit(operation: operation, key: key, kind: .put, byteCount: 8, condition: condition)
     }
 
     @Test("a report names live copies, and parked ones with what parked them")
@@ -72,6 +72,18 @@ import Testing
         table.store.retain(20)
         table.fetched(FetchID(1), request, .arrived(extent: 20, flags: 0), now: Self.start)
         #expect(table.store.find(key)?.version == version(1))
+    }
+
+    @Test("C2: a commit that fails does not publish what another owner's commit of the same number had parked")
+    func parkedForAnothersNumber() {
+        publishFirst()
+        let other = OperationReference(owner: OwnerID(2), generation: Generation(1), number: 2)
+        _ = receive([.invalidate(Invalidation(number: 1, key: key, upTo: version(1), cause: other))])
+        put(2, extent: 11, condition: .absent)
+        enter(term: 4, session: 1)
+        #expect(turn().sent == [.report(ReportPage(entries: [entry(1, parkedBy: other)], pending: [commit(2, .absent)], isLast: true))])
+        _ = receive([.done(operation: 2, .conditionFailed(version(1)), publishes: false)])
+        #expect(table.store.find(key) == nil)
     }
 
     @Test("M2: a fetch of a newer version than an invalidation means stays attached")
