@@ -24,6 +24,7 @@ package final class MasterLink {
     private var stream: RPCStream?
     private var directoryStream: RPCStream?
     private var retry: LoopTimer?
+    private var isRetryDue = false
     private var backoff = Backoff(first: .milliseconds(40), longest: .seconds(1))
     private var patience = RefusalPatience()
     /// Why no master takes this owner.
@@ -73,6 +74,8 @@ package final class MasterLink {
 
     /// The session is over: a new stream begins another.
     package func reconnect() {
+        // The master may have ended the stream in the same turn as the word that it refuses.
+        guard !isRetryDue else { return }
         leave()
         scheduleConnect()
     }
@@ -115,6 +118,7 @@ package final class MasterLink {
     private func connect() {
         guard let leader, !isClosed, stream == nil else { return }
         retry?.cancel()
+        isRetryDue = false
         let client = self.client ?? RPCClient(loop: loop, target: leader, tls: tls)
         self.client = client
         let stream = client.openWithoutDeadline(MethodPath.masterLink, waitsForConnection: true)
@@ -166,6 +170,8 @@ package final class MasterLink {
 
     private func ended(_ status: RPCStatus) {
         stream = nil
+        // The master has said why before, and still answers.
+        guard !status.isOK else { return reconnect() }
         disconnect()
         switch status.code {
         case .failedPrecondition: return onFatal(FluxonError(.clusterMismatch, status.message))
@@ -192,12 +198,17 @@ package final class MasterLink {
         stream?.onEnd = nil
         stream?.cancel()
         retry?.cancel()
+        isRetryDue = false
         driver.disconnected()
     }
 
     private func scheduleConnect() {
         guard !isClosed else { return }
         retry?.cancel()
-        retry = loop.schedule(after: backoff.next()) { [weak self] in self?.connect() }
+        isRetryDue = true
+        retry = loop.schedule(after: backoff.next()) { [weak self] in
+            self?.isRetryDue = false
+            self?.connect()
+        }
     }
 }
