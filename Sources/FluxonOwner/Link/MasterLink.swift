@@ -27,6 +27,7 @@ package final class MasterLink {
     private var directoryBackoff = Backoff(first: .milliseconds(100), longest: .seconds(30))
     private var directoryTrouble = StateLog<String>()
     private var retry: LoopTimer?
+    private var isRetryDue = false
     private var backoff = Backoff(first: .milliseconds(40), longest: .seconds(1))
     private var patience = RefusalPatience()
     /// Why no master takes this owner.
@@ -81,6 +82,8 @@ package final class MasterLink {
 
     /// The session is over: a new stream begins another.
     package func reconnect() {
+        // The master may have ended the stream in the same turn as the word that it refuses.
+        guard !isRetryDue else { return }
         leave()
         scheduleConnect()
     }
@@ -125,6 +128,7 @@ package final class MasterLink {
     private func connect() {
         guard let leader, !isClosed, stream == nil else { return }
         retry?.cancel()
+        isRetryDue = false
         let client = self.client ?? RPCClient(loop: loop, target: leader, tls: tls)
         client.onDisconnect = { [weak self] error in
             self?.isRefused("no link to the master; trying on", reason: "\(error)", "\(error)", level: Self.level(of: error.cause))
@@ -199,6 +203,8 @@ package final class MasterLink {
 
     private func ended(_ status: RPCStatus) {
         stream = nil
+        // The master has said why before, and still answers.
+        guard !status.isOK else { return reconnect() }
         disconnect()
         switch status.code {
         case .failedPrecondition: return onFatal(FluxonError(.clusterMismatch, status.message))
@@ -230,12 +236,17 @@ package final class MasterLink {
         stream?.onEnd = nil
         stream?.cancel()
         retry?.cancel()
+        isRetryDue = false
         driver.disconnected()
     }
 
     private func scheduleConnect() {
         guard !isClosed else { return }
         retry?.cancel()
-        retry = loop.schedule(after: backoff.next()) { [weak self] in self?.connect() }
+        isRetryDue = true
+        retry = loop.schedule(after: backoff.next()) { [weak self] in
+            self?.isRetryDue = false
+            self?.connect()
+        }
     }
 }
