@@ -168,7 +168,7 @@ package final class MasterLink {
         guard directoryStream.take() != nil, self.client === client else { return }
         directoryRetry = loop.schedule(after: directoryBackoff.next()) { [weak self] in
             // With the connection the link ends as well, and says so.
-            guard let self, self.client === client else { return }
+            guard let self, self.client === client, directoryStream == nil else { return }
             if let count = directoryTrouble.note(why, now: loop.now) {
                 logger.error(
                     "no directory of owners; asking again",
