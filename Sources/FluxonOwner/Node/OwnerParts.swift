@@ -182,7 +182,7 @@ final class OwnerParts {
         let identity = LocalIdentity(clusterName: configuration.clusterName, owner: configuration.instanceKey, generation: generation)
         let local = LocalService(loop: loop, server: localServer, pool: driver.pool, backend: driver, identity: identity)
         local.onSpaceReturned = { [weak fetcher] in fetcher?.retryWaiting() }
-        fetcher.recallIdlePages = { [weak local] in local?.recallIdleSpans() }
+        fetcher.recallIdlePages = { [weak local] byteCount in local?.recall(byteCount) }
         try local.listen(path: configuration.socketPath)
         self.local = local
         let shared = SharedDescription(
@@ -238,6 +238,7 @@ final class OwnerParts {
         let statistics = driver.pool.statistics
         let counters = driver.counters
         let isValid = driver.isValid
+        let space = local?.spaceReport
         return StatusAnswer.Section(
             title: "owner \(configuration.instanceKey)",
             figures: [
@@ -245,7 +246,10 @@ final class OwnerParts {
                 .init("term", "\(driver.table.term)"), .init("generation", "\(driver.table.generation)"),
                 .init("leader", link.leaderName), .init("linked", "\(link.isLinked)"),
                 .init("pool_bytes", "\(statistics.capacityBytes)"), .init("live_bytes", "\(statistics.liveBytes)"),
-                .init("unassigned_bytes", "\(statistics.unassignedBytes)"), .init("keys", "\(statistics.publishedEntries)"),
+                .init("unassigned_bytes", "\(statistics.unassignedBytes)"), .init("own_bytes", "\(statistics.usage.ownBytes)"),
+                .init("replica_bytes", "\(statistics.usage.replicaBytes)"), .init("retired_bytes", "\(statistics.usage.retiredBytes)"),
+                .init("unwritten_bytes", "\(space?.unwrittenBytes ?? 0)"), .init("other_bytes", "\(space?.otherBytes ?? 0)"),
+                .init("process_spans", space?.spans ?? "none"), .init("keys", "\(statistics.publishedEntries)"),
                 .init("retired", "\(statistics.retiredEntries)"), .init("processes", "\(statistics.attachedProcesses)"),
                 .init("tickets", "\(transfer.assumeIsolated { $0.ticketCount })"),
                 .init("commits", "\(counters.commits)"), .init("misses", "\(counters.reads)"), .init("fetches", "\(counters.fetches)"),
