@@ -47,7 +47,8 @@ extension Store {
         try await put(key, bytes.bytes, if: condition, timeout: timeout)
     }
 
-    /// Puts a value of `count` bytes that `fill` writes where it will lie: without any copy.
+    /// Puts a value of `count` bytes that `fill` writes where it will lie: without any copy, but for a process's first few small values
+    /// and small ones while the pool is full.
     ///
     /// The memory that `fill` gets has arbitrary content, is 64-byte aligned, and is the caller's until `fill` returns.
     ///

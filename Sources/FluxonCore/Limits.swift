@@ -94,6 +94,11 @@ package enum Limits {
     package static let localSessions = 1 << 14
     /// Longest piece of a value that is copied over a process's socket, in bytes.
     package static let localPartBytes = 256 << 10
+    /// Longest value that a process sends over its socket though it could write into the pool: its first few puts, and while space is
+    /// short. Beyond it copying twice costs more than the round trip for a place (decision 0035).
+    package static let socketPutBytes = 64 << 10
+    /// Small values that a process puts by its socket before it asks for pages of its own.
+    package static let socketPuts = 32
     /// Longest text of an error on the wire, in bytes.
     package static let messageTextBytes = 4096
     /// Longest RPC message in bytes, either way.

@@ -44,13 +44,13 @@ package struct Copy: Hashable, Sendable {
 
 /// Who may write the pages of a span (CONSISTENCY F1, I10).
 package enum Tenant: Hashable, Sendable {
-    /// The owner itself: fetched and staged values, long keys.
+    /// The owner itself: fetched and staged values, those that came over a socket, long keys.
     case owner
     /// An attached process that may put.
     case process(UInt64)
 }
 
-/// A run of chunks that one tenant holds: what its process maps for writing. Page-aligned.
+/// A run of pages that one tenant holds: what its process maps for writing. Page-aligned.
 package struct PoolSpan: Hashable, Sendable {
     package let offset: UInt64
     package let byteCount: UInt64

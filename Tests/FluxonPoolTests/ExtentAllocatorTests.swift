@@ -5,8 +5,8 @@ import Testing
 @testable import FluxonPool
 
 @Suite struct ExtentAllocatorTests {
-    static func make(megabytes: Int, chunkBytes: Int = 64 << 10) -> AllocatorUnderTest {
-        AllocatorUnderTest(dataOffset: 1 << 20, dataBytes: megabytes << 20, pageBytes: 4096, chunkBytes: chunkBytes)
+    static func make(megabytes: Int) -> AllocatorUnderTest {
+        AllocatorUnderTest(dataOffset: 1 << 20, dataBytes: megabytes << 20, pageBytes: 4096)
     }
 
     @Test("a value wastes at most 63 bytes or 12.5 % of its share of memory, the unused end of its slab included")
@@ -31,14 +31,14 @@ import Testing
     }
 
     @Test(
-        "any history of allocations and releases: live extents never overlap, stay in their tenant's chunks, and all memory comes back",
+        "any history of allocations and releases: live extents never overlap, stay in their tenant's pages, and all memory comes back",
         arguments: 0..<24)
     func randomHistory(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         let allocator = Self.make(megabytes: 8)
         let tenants: [Tenant] = [.owner, .process(1), .process(2)]
-        allocator.addTenant(.process(1))
-        allocator.addTenant(.process(2))
+        try allocator.addProcess(1)
+        try allocator.addProcess(2)
         let model = AllocatorModel()
         for _ in 0..<4_000 {
             if Bool.random(using: &random) || model.live.isEmpty {
@@ -62,8 +62,8 @@ import Testing
         for item in model.live { #expect(allocator.isLive(item.extent, tenant: item.tenant)) }
         #expect(allocator.liveExtents == model.live.count)
         while !model.live.isEmpty { try allocator.release(model.takeRandom(using: &random).extent) }
-        allocator.removeTenant(.process(1))
-        allocator.removeTenant(.process(2))
+        allocator.removeProcess(1)
+        allocator.removeProcess(2)
         #expect(allocator.rootFreeBytes == 8 << 20, "everything coalesces")
         #expect(allocator.liveBytes == 0)
         _ = try allocator.allocate(8 << 20, tenant: .owner)
@@ -72,13 +72,13 @@ import Testing
     @Test("I10: no page has extents of two tenants, and a process's freed page serves only that process")
     func tenantIsolation() throws {
         let allocator = Self.make(megabytes: 1)
-        allocator.addTenant(.process(1))
+        try allocator.addProcess(1)
         let mine = try allocator.allocate(100, tenant: .process(1))
-        let span = try #require(allocator.takeGrantedSpans(of: .process(1)).first)
-        #expect(allocator.takeGrantedSpans(of: .process(1)).isEmpty)
+        let span = try #require(allocator.takeGrantedSpans(of: 1).first)
+        #expect(allocator.takeGrantedSpans(of: 1).isEmpty)
         #expect(span.offset <= mine.offset && mine.offset < span.offset + span.byteCount)
         try allocator.release(mine)
-        // Everything else goes to the owner; the process's chunk stays the process's, though it is empty.
+        // Everything else goes to the owner; the process's span stays the process's, though it is empty.
         var taken: [Extent] = []
         while let extent = try? allocator.allocate(4096, tenant: .owner) { taken.append(extent) }
         #expect(taken.count == 256 - Int(span.byteCount) / 4096)
@@ -89,19 +89,19 @@ import Testing
     @Test("F1: a withdrawn span serves nobody until its unmapping is confirmed, then everybody")
     func withdrawal() throws {
         let allocator = Self.make(megabytes: 1)
-        allocator.addTenant(.process(1))
+        try allocator.addProcess(1)
         let mine = try allocator.allocate(1 << 20, tenant: .process(1))
-        #expect(allocator.withdrawIdleSpans(of: .process(1)).isEmpty, "it is in use")
+        #expect(allocator.withdrawIdleSpans(of: 1).isEmpty, "it is in use")
         try allocator.release(mine)
-        let spans = allocator.withdrawIdleSpans(of: .process(1))
+        let spans = allocator.withdrawIdleSpans(of: 1)
         #expect(spans.reduce(0) { $0 + $1.byteCount } == 1 << 20)
         #expect(throws: PoolError.exhausted(byteCount: 64)) { try allocator.allocate(64, tenant: .owner) }
         #expect(throws: PoolError.exhausted(byteCount: 64)) { try allocator.allocate(64, tenant: .process(1)) }
         for span in spans {
-            #expect(!allocator.confirmUnmapped(PoolSpan(offset: span.offset + 4096, byteCount: 4096), tenant: .process(1)))
-            #expect(!allocator.confirmUnmapped(span, tenant: .process(2)))
-            #expect(allocator.confirmUnmapped(span, tenant: .process(1)))
-            #expect(!allocator.confirmUnmapped(span, tenant: .process(1)), "once")
+            #expect(!allocator.confirmUnmapped(PoolSpan(offset: span.offset + 4096, byteCount: 4096), of: 1))
+            #expect(!allocator.confirmUnmapped(span, of: 2))
+            #expect(allocator.confirmUnmapped(span, of: 1))
+            #expect(!allocator.confirmUnmapped(span, of: 1), "once")
         }
         _ = try allocator.allocate(1 << 20, tenant: .owner)
     }
@@ -109,35 +109,35 @@ import Testing
     @Test("what a process holds and what it shall unmap can be said at any time, told before or not")
     func spansOfAProcess() throws {
         let allocator = Self.make(megabytes: 1)
-        allocator.addTenant(.process(1))
-        #expect(allocator.spans(of: .process(1)).isEmpty)
+        try allocator.addProcess(1)
+        #expect(allocator.spans(of: 1).isEmpty)
         let small = try allocator.allocate(100, tenant: .process(1))
-        let granted = allocator.takeGrantedSpans(of: .process(1))
-        #expect(allocator.takeGrantedSpans(of: .process(1)).isEmpty, "told once")
-        #expect(allocator.spans(of: .process(1)) == granted)
+        let granted = allocator.takeGrantedSpans(of: 1)
+        #expect(allocator.takeGrantedSpans(of: 1).isEmpty, "told once")
+        #expect(allocator.spans(of: 1) == granted)
         let large = try allocator.allocate(256 << 10, tenant: .process(1))
-        let held = allocator.spans(of: .process(1))
+        let held = allocator.spans(of: 1)
         for extent in [small, large] {
             #expect(held.contains { $0.offset <= extent.offset && extent.offset + extent.capacity <= $0.offset + $0.byteCount })
         }
         try allocator.release(large)
-        let withdrawn = allocator.withdrawIdleSpans(of: .process(1))
-        #expect(!withdrawn.isEmpty && allocator.withdrawnSpans(of: .process(1)) == withdrawn.sorted { $0.offset < $1.offset })
-        let rest = allocator.spans(of: .process(1))
+        let withdrawn = allocator.withdrawIdleSpans(of: 1)
+        #expect(!withdrawn.isEmpty && allocator.withdrawnSpans(of: 1) == withdrawn.sorted { $0.offset < $1.offset })
+        let rest = allocator.spans(of: 1)
         #expect(rest.reduce(0) { $0 + $1.byteCount } + withdrawn.reduce(0) { $0 + $1.byteCount } == held.reduce(0) { $0 + $1.byteCount })
-        for span in withdrawn { #expect(allocator.confirmUnmapped(span, tenant: .process(1))) }
-        #expect(allocator.withdrawnSpans(of: .process(1)).isEmpty)
-        #expect(allocator.spans(of: .process(1)) == rest)
-        #expect(allocator.spans(of: .process(2)).isEmpty, "nobody's")
+        for span in withdrawn { #expect(allocator.confirmUnmapped(span, of: 1)) }
+        #expect(allocator.withdrawnSpans(of: 1).isEmpty)
+        #expect(allocator.spans(of: 1) == rest)
+        #expect(allocator.spans(of: 2).isEmpty, "nobody's")
     }
 
     @Test("P8: a dead process's free pages serve others at once, its live extents when they are freed")
     func deadTenant() throws {
         let allocator = Self.make(megabytes: 1)
-        allocator.addTenant(.process(1))
+        try allocator.addProcess(1)
         let small = try allocator.allocate(100, tenant: .process(1))
         let large = try allocator.allocate(512 << 10, tenant: .process(1))
-        allocator.removeTenant(.process(1))
+        allocator.removeProcess(1)
         #expect(throws: PoolError.unknownProcess(1)) { try allocator.allocate(1, tenant: .process(1)) }
         #expect(allocator.isLive(small, tenant: .owner))
         try allocator.release(large)
@@ -175,7 +175,7 @@ import Testing
 
     @Test("a million live extents: each further allocation and release costs what the first did", .timeLimit(.minutes(1)))
     func million() throws {
-        let allocator = Self.make(megabytes: 1 << 10, chunkBytes: 1 << 20)
+        let allocator = Self.make(megabytes: 1 << 10)
         var extents: [Extent] = []
         extents.reserveCapacity(1_000_000)
         for _ in 0..<1_000_000 { extents.append(try allocator.allocate(1000, tenant: .owner)) }
@@ -205,29 +205,4 @@ private final class AllocatorModel {
         ends[item.extent.offset] = nil
         return item
     }
-}
-
-/// An allocator that `#expect` can call.
-final class AllocatorUnderTest {
-    private var rules: ExtentAllocator
-
-    init(dataOffset: UInt64, dataBytes: Int, pageBytes: Int, chunkBytes: Int) {
-        rules = ExtentAllocator(dataOffset: dataOffset, dataBytes: dataBytes, pageBytes: pageBytes, chunkBytes: chunkBytes)
-    }
-
-    var liveExtents: Int { rules.liveExtents }
-    var liveBytes: Int { rules.liveBytes }
-    var rootFreeBytes: Int { rules.rootFreeBytes }
-    func addTenant(_ tenant: Tenant) { rules.addTenant(tenant) }
-    func removeTenant(_ tenant: Tenant) { rules.removeTenant(tenant) }
-    func allocate(_ bytes: Int, tenant: Tenant) throws(PoolError) -> Extent { try rules.allocate(bytes, tenant: tenant) }
-    @discardableResult
-    func release(_ extent: Extent) throws(PoolError) -> Bool { try rules.release(extent) }
-    func extent(at offset: UInt64) -> Extent? { rules.extent(at: offset) }
-    func isLive(_ extent: Extent, tenant: Tenant) -> Bool { rules.isLive(extent, tenant: tenant) }
-    func takeGrantedSpans(of tenant: Tenant) -> [PoolSpan] { rules.takeGrantedSpans(of: tenant) }
-    func withdrawIdleSpans(of tenant: Tenant) -> [PoolSpan] { rules.withdrawIdleSpans(of: tenant) }
-    func spans(of tenant: Tenant) -> [PoolSpan] { rules.spans(of: tenant) }
-    func withdrawnSpans(of tenant: Tenant) -> [PoolSpan] { rules.withdrawnSpans(of: tenant) }
-    func confirmUnmapped(_ span: PoolSpan, tenant: Tenant) -> Bool { rules.confirmUnmapped(span, tenant: tenant) }
 }

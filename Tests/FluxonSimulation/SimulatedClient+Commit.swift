@@ -4,28 +4,37 @@ import FluxonOwner
 import FluxonPool
 import FluxonSeededRandom
 
-// Puts, conditional puts and removes: an extent of the process's own pages, bytes written in place, one token (F1, F2, T1).
+/// How a value gets into the pool.
+enum ValueRoute {
+    /// Written in place.
+    case extent(LocalExtent)
+    /// Sent to the owner, which writes it into memory of its own.
+    case socket
+}
+
+// Puts, conditional puts and removes: an extent of the process's own pages, bytes written in place, or bytes by the socket; one token (F1,
+// F2, T1).
 extension Simulation {
     func put(_ client: SimulatedClient, _ session: SimulatedSession, _ key: Key) {
         let value = takeValue()
-        reserve(client, session, value) { [unowned self] extent in
-            commit(client, session, key, (value, extent), .none, .write(value))
+        reserve(client, session, value) { [unowned self] route in
+            commit(client, session, key, (value, route), .none, .write(value))
         }
     }
 
     func putIfPresent(_ client: SimulatedClient, _ session: SimulatedSession, _ key: Key) {
         let value = takeValue()
-        reserve(client, session, value) { [unowned self] extent in
-            commit(client, session, key, (value, extent), .present, .replacePresent(with: value))
+        reserve(client, session, value) { [unowned self] route in
+            commit(client, session, key, (value, route), .present, .replacePresent(with: value))
         }
     }
 
     func putIf(_ client: SimulatedClient, _ session: SimulatedSession, _ key: Key) {
         let value = takeValue()
         let seen = random.oneIn(4) ? nil : client.seen[key]
-        reserve(client, session, value) { [unowned self] extent in
+        reserve(client, session, value) { [unowned self] route in
             let condition = seen.map { CommitCondition.version($0.version) } ?? .absent
-            commit(client, session, key, (value, extent), condition, .replace(expected: seen?.value, with: value))
+            commit(client, session, key, (value, route), condition, .replace(expected: seen?.value, with: value))
         }
     }
 
@@ -46,8 +55,9 @@ extension Simulation {
     // MARK: Extents
 
     private func reserve(
-        _ client: SimulatedClient, _ session: SimulatedSession, _ value: UInt64, _ body: @escaping (LocalExtent) -> Void
+        _ client: SimulatedClient, _ session: SimulatedSession, _ value: UInt64, _ body: @escaping (ValueRoute) -> Void
     ) {
+        if random.oneIn(4) { return body(.socket) }
         let byteCount = UInt64(ValueBytes.byteCount(of: value))
         if let index = session.extents.firstIndex(where: { $0.capacity >= byteCount }) {
             return write(value, session.extents.remove(at: index), client, session, body)
@@ -57,6 +67,7 @@ extension Simulation {
             send(call, session, patience: 2 * Self.second, .reserve(byteCount: byteCount, count: count))
         } answer: { [unowned self] answer in
             switch answer {
+            case .granted(let grant) where grant.isEmpty: body(.socket)
             case .granted:
                 guard let index = session.extents.firstIndex(where: { $0.capacity >= byteCount }) else {
                     return invariants.fail("F1: \(client.name) was granted no extent of \(byteCount) bytes")
@@ -91,13 +102,13 @@ extension Simulation {
             do { try session.arena.unmap(span) } catch { invariants.fail("F1: \(session.client.name) cannot unmap \(span): \(error)") }
             session.spans = session.spans.flatMap { $0.without(span) }
         }
-        if session.isConnected { send(session, LocalRequest(id: 0, body: .unmapped(spans))) }
+        if session.isConnected, !spans.isEmpty { send(session, LocalRequest(id: 0, body: .unmapped(spans))) }
     }
 
     /// The writer may stop in the middle for any time, or be killed there. It goes on through the mapping that it has.
     private func write(
         _ value: UInt64, _ extent: LocalExtent, _ client: SimulatedClient, _ session: SimulatedSession,
-        _ body: @escaping (LocalExtent) -> Void
+        _ body: @escaping (ValueRoute) -> Void
     ) {
         let byteCount = ValueBytes.byteCount(of: value)
         guard let bytes = session.arena.bytes(of: Extent(offset: extent.offset, capacity: extent.capacity)), bytes.count >= byteCount
@@ -105,7 +116,7 @@ extension Simulation {
         ValueBytes.write(value, to: bytes, half: 0)
         let finish = {
             ValueBytes.write(value, to: bytes, half: 1)
-            body(extent)
+            body(.extent(extent))
         }
         guard let stop = stopOfAThread(client) else { return finish() }
         deliver(to: client, after: stop) { [session] in
@@ -117,7 +128,7 @@ extension Simulation {
     // MARK: Commits
 
     private func commit(
-        _ client: SimulatedClient, _ session: SimulatedSession, _ key: Key, _ value: (number: UInt64, extent: LocalExtent)?,
+        _ client: SimulatedClient, _ session: SimulatedSession, _ key: Key, _ value: (number: UInt64, route: ValueRoute)?,
         _ condition: CommitCondition, _ action: HistoryOperation.Action
     ) {
         let counter = session.nextCounter
@@ -128,15 +139,7 @@ extension Simulation {
             "\(value.map { "puts \(name(key)) = value \($0.number)" } ?? "removes \(name(key))")\(condition.story)")
         // Some wait longer than a new master does (W₀).
         let patience = (random.oneIn(3) ? random.range(6_000...20_000) : random.range(500...6_000)) * Self.millisecond
-        let body: LocalRequest.Body =
-            if let value {
-                .commit(
-                    .init(
-                        counter: counter, key: key.bytes, extent: value.extent,
-                        length: UInt64(ValueBytes.byteCount(of: value.number)), condition: condition))
-            } else {
-                .remove(.init(counter: counter, key: key.bytes, condition: condition))
-            }
+        let body = Self.request(counter, key, value, condition)
         let call = SimulatedCall { [unowned self] call in
             send(call, session, patience: patience, body)
             // A retry that was not needed: the same token twice takes effect once (T1).
@@ -152,6 +155,25 @@ extension Simulation {
             committed(client, key, number, value?.number, .failed(code: FluxonError.Code.unknownOutcome.rawValue, message: ""))
         }
         start(call, client, session, patience: patience)
+    }
+
+    private static func request(
+        _ counter: UInt64, _ key: Key, _ value: (number: UInt64, route: ValueRoute)?, _ condition: CommitCondition
+    ) -> LocalRequest.Body {
+        guard let value else { return .remove(.init(counter: counter, key: key.bytes, condition: condition)) }
+        let byteCount = ValueBytes.byteCount(of: value.number)
+        switch value.route {
+        case .extent(let extent):
+            return .commit(
+                .init(counter: counter, key: key.bytes, extent: extent, length: UInt64(byteCount), condition: condition))
+        case .socket:
+            var bytes = [UInt8](repeating: 0, count: byteCount)
+            bytes.withUnsafeMutableBytes { bytes in
+                for half in 0..<2 { ValueBytes.write(value.number, to: bytes, half: half) }
+            }
+            return .upload(
+                .init(counter: counter, key: key.bytes, length: UInt64(byteCount), offset: 0, bytes: bytes, condition: condition))
+        }
     }
 
     private func committed(_ client: SimulatedClient, _ key: Key, _ number: Int, _ value: UInt64?, _ result: LocalResult) {

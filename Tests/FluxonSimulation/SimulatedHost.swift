@@ -128,6 +128,7 @@ extension Simulation {
         guard var table = host.table.take() else { return }
         body(&table, host.clock.read(at: now))
         table.flush(now: host.clock.read(at: now))
+        host.store.pool.turnEnded()
         let effects = table.takeEffects()
         host.table = consume table
         var mustReconnect = false

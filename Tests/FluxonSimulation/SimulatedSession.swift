@@ -19,7 +19,8 @@ final class SimulatedSession {
     var pinWords: UInt64
     /// Gets of the present connection, by request.
     var lookups: [UInt64: WaiterID] = [:]
-    var waitingReservations: [LocalRequest] = []
+    /// Reservations and uploads that wait for space.
+    var waiting: [LocalRequest] = []
 
     // At the process.
     /// The present connection; both sides drop what another one brings.
@@ -60,7 +61,7 @@ extension Simulation {
         for request in frame.requests where !session.isOver {
             let deadline = local.advanced(by: .microseconds(Int64(clamping: request.timeoutMicroseconds)))
             switch request.body {
-            case .reserve: reserve(request, session, host, &table)
+            case .reserve, .upload: takeIn(request, session, host, &table)
             case .commit(let commit):
                 let submission = session.ledger.submit(
                     counter: commit.counter, request: request.id, extent: commit.extent, length: commit.length)
@@ -81,16 +82,29 @@ extension Simulation {
                 }
             case .giveBack(let extents):
                 for extent in session.ledger.giveBack(extents) { session.store.release(extent) }
-                retryReservations(host, &table)
+                gaveBack(session, host, &table)
             case .unmapped(let spans):
                 for span in spans {
                     _ = session.store.pool.confirmUnmapped(
                         PoolSpan(offset: span.offset, byteCount: span.capacity), process: session.number)
                 }
-                retryReservations(host, &table)
-            case .upload, .leave: invariants.fail("codec: a request that nobody sent: \(request)")
+                gaveBack(session, host, &table)
+            case .leave: invariants.fail("codec: a request that nobody sent: \(request)")
             }
         }
+    }
+
+    /// The bytes of a put by the socket lie in memory of the owner's.
+    func takeIn(
+        _ upload: LocalRequest.Upload, _ extent: Extent, _ request: LocalRequest, _ session: SimulatedSession, _ host: SimulatedHost,
+        _ table: inout ReplicaTable<SimulatedPool>
+    ) {
+        let local = host.clock.read(at: now)
+        var submission = session.ledger.submit(counter: upload.counter, request: request.id, extent: nil, length: upload.length)
+        if case .proceed = submission { submission = .proceed(extent) } else { session.store.release(extent) }
+        submit(
+            submission, request, (upload.counter, upload.key, upload.length, upload.condition),
+            local.advanced(by: .microseconds(Int64(clamping: request.timeoutMicroseconds))), session, host, &table, local)
     }
 
     private func submit(
@@ -191,7 +205,7 @@ extension Simulation {
         host.sessions.removeAll { $0 === session }
         session.store.pool.processDied(session.number)
         session.store.pool.collect()
-        retryReservations(host, &table)
+        retryWaiting(host, &table)
     }
 
     /// A closed connection is not death (P8): the process keeps extents and pins. What it waited for has no taker.
@@ -201,7 +215,7 @@ extension Simulation {
             table.cancel(waiter)
         }
         session.lookups = [:]
-        session.waitingReservations = []
+        session.waiting = []
     }
 
     /// An answer on its way to the process, over the connection of now.

@@ -51,7 +51,7 @@ extension Simulation {
         deliver(to: host.owner, after: 1) { [unowned self] in
             turn(host) { table, local in
                 guard let extent = allocate(Int(request.byteCount), .owner, host, &table) else {
-                    recallIdleSpans(host, except: nil)
+                    recallIdleSpans(host)
                     return table.fetched(request.fetch, request, .noRoom, now: local)
                 }
                 askNextHolder(SimulatedFetch(host: host, generation: table.generation, request: request, destination: extent))

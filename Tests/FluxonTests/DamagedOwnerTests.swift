@@ -49,12 +49,17 @@ import Testing
             let probe = try OwnerLinkProbe(loop: loop, capacityBytes: 1 << 20, maps: true, mayWrite: true)
             try probe.attach(resumes: false)
             for grant in [
-                LocalAnswer.Grant(extents: [LocalExtent(offset: 0, capacity: .max)]), LocalAnswer.Grant(),
+                LocalAnswer.Grant(extents: [LocalExtent(offset: 0, capacity: .max)]),
                 LocalAnswer.Grant(extents: [LocalExtent(offset: 1 << 20, capacity: 64)]),
                 LocalAnswer.Grant(spans: [LocalExtent(offset: 1 << 40, capacity: 4096)]),
             ] {
                 probe.reserve(100, count: 1)
                 Self.receive(probe, .granted(grant), id: probe.number(of: probe.callCount - 1))
+            }
+            // No extent means "by the socket", for a small value alone.
+            for byteCount in [UInt64(Limits.socketPutBytes), UInt64(Limits.socketPutBytes + 1)] {
+                probe.reserve(byteCount, count: 1)
+                Self.receive(probe, .granted(LocalAnswer.Grant()), id: probe.number(of: probe.callCount - 1))
             }
             defer { _ = probe.end() }
             return probe.failures.map(\.code)

@@ -30,8 +30,7 @@ typedef struct {
     uint64_t data_offset;         // where extents begin
     uint64_t data_bytes;
     uint32_t page_shift;          // log2 of the allocator's page
-    uint32_t chunk_shift;         // log2 of the unit that a tenant gets
-    uint8_t _reserved0[40];
+    uint8_t _reserved0[44];
     // Everything below changes. One cache line, written by the owner about once a second.
     uint64_t epoch;               // P3: as at attach, or the pool is dead
     uint64_t deadline;            // P3: D, nanoseconds of CLOCK_BOOTTIME

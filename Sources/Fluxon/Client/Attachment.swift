@@ -16,6 +16,7 @@ final class Attachment: Sendable {
     /// Nil: puts go by copies.
     let arena: WriteArena?
     let cache: ExtentCache
+    let habit = PutHabit()
 
     init(
         session: UInt64, generation: UInt64, clusterName: String, ownerName: String, poolByteCount: Int, view: PoolView?, arena: WriteArena?

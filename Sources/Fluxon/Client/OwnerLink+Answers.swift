@@ -37,8 +37,14 @@ extension OwnerLink {
         guard let attachment else { return }
         do throws(PoolError) {
             var extents = try attachment.accept(grant)
-            guard case .reserve(let byteCount, _)? = pending[id]?.body else { return attachment.cache.add(extents) }
-            guard let first = extents.popLast(), let slot = WriteSlot(first, byteCount: Int(byteCount), of: attachment) else {
+            guard case .reserve(let wanted, _)? = pending[id]?.body, let byteCount = Int(exactly: wanted) else {
+                return attachment.cache.add(extents)
+            }
+            // Nothing granted: by the socket, into memory of the owner's.
+            if grant.isEmpty, byteCount <= Limits.socketPutBytes, let slot = WriteSlot(buffering: byteCount, for: attachment) {
+                return end(id, .slot(slot))
+            }
+            guard let first = extents.popLast(), let slot = WriteSlot(first, byteCount: byteCount, of: attachment) else {
                 throw PoolError.damaged("no extent of \(byteCount) bytes in a span of this process is among \(grant.extents.count)")
             }
             attachment.cache.add(extents)
@@ -59,11 +65,13 @@ extension OwnerLink {
     /// Others need room: nothing that no put uses is kept.
     private func recall(_ spans: [LocalExtent]) {
         guard let attachment, let arena = attachment.arena else { return }
+        attachment.habit.beginAgain()
         let unused = attachment.cache.takeAll().map { LocalExtent(offset: $0.offset, capacity: $0.capacity) }
         if !unused.isEmpty { send(LocalRequest(id: 0, body: .giveBack(unused))) }
         // What cannot be unmapped is not confirmed, and stays this process's (F1).
         let unmapped = spans.filter { (try? arena.unmap(PoolSpan(offset: $0.offset, byteCount: $0.capacity))) != nil }
-        if !unmapped.isEmpty { send(LocalRequest(id: 0, body: .unmapped(unmapped))) }
+        // Also when there is nothing: who does not answer is taken for one that cannot.
+        if !unmapped.isEmpty || unused.isEmpty { send(LocalRequest(id: 0, body: .unmapped(unmapped))) }
     }
 
     // MARK: Values

@@ -108,7 +108,8 @@ package final class OwnerLinkProbe {
     private func slot(_ byteCount: Int, _ attachment: Attachment) -> WriteSlot? {
         if attachment.arena == nil { return WriteSlot(buffering: byteCount, for: attachment) }
         if let extent = attachment.cache.take(byteCount) { return WriteSlot(extent, byteCount: byteCount, of: attachment) }
-        guard let slot = slots.popLast(), case .extent(let extent) = slot.place else { return nil }
+        guard let slot = slots.popLast() else { return nil }
+        guard case .extent(let extent) = slot.place else { return slot }
         // Nobody defends a put against an owner that takes the memory back under its hand: it could as well cut the pool's file.
         return WriteSlot(extent, byteCount: slot.bytes.count, of: slot.attachment)
     }

@@ -124,6 +124,7 @@ final class StoreCore: Sendable {
 
     /// Where to write a value of `byteCount` bytes: from the extents at hand, or with one round trip.
     nonisolated(nonsending) func reserve(_ byteCount: Int, deadline: BootInstant) async throws(FluxonError) -> WriteSlot {
+        var count: UInt64 = 1
         if let attachment {
             if attachment.arena == nil {
                 if let slot = WriteSlot(buffering: byteCount, for: attachment) { return slot }
@@ -132,19 +133,15 @@ final class StoreCore: Sendable {
             if let extent = attachment.cache.take(byteCount), let slot = WriteSlot(extent, byteCount: byteCount, of: attachment) {
                 return slot
             }
+            if attachment.habit.takesSocket(byteCount), let slot = WriteSlot(buffering: byteCount, for: attachment) { return slot }
+            count = attachment.habit.reservationCount(byteCount)
         }
-        let call = PendingCall(
-            .reserve(byteCount: UInt64(byteCount), count: Self.reservationCount(byteCount)), deadline: deadline)
+        let call = PendingCall(.reserve(byteCount: UInt64(byteCount), count: count), deadline: deadline)
         switch await perform(call) {
         case .slot(let slot): return slot
         case .failed(let error): throw error
         case .outcome, .value, .described, .absent, .stale: throw Self.unexpected("reservation")
         }
-    }
-
-    /// A few more than asked, so that a stream of small puts starts with one request.
-    private static func reservationCount(_ byteCount: Int) -> UInt64 {
-        UInt64(min(max((512 << 10) / max(byteCount, 1), 1), 64))
     }
 
     func giveBack(_ slot: WriteSlot) {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Fluxon
 import FluxonCore
 import FluxonMeasure
-import Glibc
+import Foundation
 
 /// `fluxon bench`
 struct BenchCommand: AsyncParsableCommand {
@@ -14,7 +14,7 @@ struct BenchCommand: AsyncParsableCommand {
             \(ByteSize.describe(InFlightBudget.bytes)) allow. With --json each line is an object with case, bytes, threads, in_flight, ops_per_s, \
             gb_per_s, p50_us, p99_us.
 
-            Keys begin with fluxon-bench/ and are removed at the end.
+            Keys begin with fluxon-bench/ and are removed at the end, also after a failure or Ctrl-C.
             """)
 
     @Option(
@@ -58,17 +58,43 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let sizes = bytes.isEmpty ? MeasuredCase.sizes : bytes.compactMap(ByteSize.parse)
-        let timing = CaseTiming(duration: TimeSpan.parse(duration) ?? .milliseconds(500))
         let stores = try await connect()
         if !attach.json { Terminal.line(Terminal.bold(Measurement.tableHeader)) }
+        let work = Task { try await measure(stores) }
+        let signals = [SIGINT, SIGTERM].map { Self.watch($0) { work.cancel() } }
+        defer { for source in signals { source.cancel() } }
+        do {
+            try await work.value
+        } catch {
+            let left = await stores?.keys.removeAll() ?? []
+            if !left.isEmpty { Terminal.note("\(left.count) keys could not be removed: \(left[0]) …") }
+            throw work.isCancelled ? CommandFailure.failed("interrupted") : error
+        }
+    }
+
+    private func measure(_ stores: MeasuredCase.Stores?) async throws {
+        let sizes = bytes.isEmpty ? MeasuredCase.sizes : bytes.compactMap(ByteSize.parse)
+        let timing = CaseTiming(duration: TimeSpan.parse(duration) ?? .milliseconds(500))
         for one in cases {
             for size in sizes {
+                try Task.checkCancellation()
                 for measurement in try await one.measure(bytes: size, timing: timing, stores: stores) {
                     Terminal.line(attach.json ? measurement.json : measurement.tableRow)
                 }
             }
         }
+    }
+
+    /// The first of these signals ends the measuring, which removes its keys; a second one ends the process.
+    private static func watch(_ number: CInt, _ body: @escaping @Sendable () -> Void) -> any DispatchSourceSignal {
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number)
+        source.setEventHandler {
+            signal(number, SIG_DFL)
+            body()
+        }
+        source.resume()
+        return source
     }
 
     /// What the chosen cases need of the cluster; nil when they need none.

@@ -22,6 +22,9 @@ package enum MeasuredCase: String, CaseIterable, Sendable {
         /// Attached to another owner of the same cluster, for `remote get tcp`.
         package let peer: Store?
 
+        /// What failed or was interrupted leaves its keys here.
+        package let keys = MeasuredKeys()
+
         package init(store: Store, peer: Store?) {
             self.store = store
             self.peer = peer
@@ -47,7 +50,7 @@ package enum MeasuredCase: String, CaseIterable, Sendable {
             return results
         case .localGetZeroCopy, .localGetTouched, .localPut, .localPutOnExecutor, .remoteGet:
             guard let stores else { return [] }
-            return try await measure(bytes: bytes, StoreCases(store: stores.store, timing: timing), peer: stores.peer)
+            return try await measure(bytes: bytes, StoreCases(store: stores.store, timing: timing, keys: stores.keys), peer: stores.peer)
         }
     }
 

@@ -3,17 +3,19 @@ internal import FluxonCore
 
 /// What a process pays for values: the cases `local get zero-copy`, `local get touched`, `local put` and `remote get tcp`.
 ///
-/// The keys begin with `prefix` and are removed afterwards.
+/// The keys begin with `prefix` and are removed afterwards; what a failure leaves, `MeasuredKeys` knows.
 package struct StoreCases: Sendable {
     private let store: Store
     private let timing: CaseTiming
     private let prefix: String
+    private let keys: MeasuredKeys
 
     /// - Parameter prefix: Of the keys; another one for each process that measures at the same time.
-    package init(store: Store, timing: CaseTiming, prefix: String = "fluxon-bench") {
+    package init(store: Store, timing: CaseTiming, prefix: String = "fluxon-bench", keys: MeasuredKeys = MeasuredKeys()) {
         self.store = store
         self.timing = timing
         self.prefix = prefix
+        self.keys = keys
     }
 
     /// A get of a value in this machine's pool whose bytes nobody looks at.
@@ -39,6 +41,7 @@ package struct StoreCases: Sendable {
 
     private func localGet(_ name: String, bytes: Int, group: Int, _ use: (Value) -> Int) async throws -> Measurement {
         let key = "\(prefix)/get/\(bytes)"
+        keys.willPut(key, store)
         try await store.put(key, [UInt8](repeating: 7, count: bytes))
         var recorder = LatencyRecorder(reserving: 1 << 16)
         var sink = 0
@@ -47,6 +50,7 @@ package struct StoreCases: Sendable {
         let end = timing.end
         var before = start
         while before < end {
+            try Task.checkCancellation()
             for _ in 0..<group { sink &+= try await one(key, use) }
             let after = CaseTiming.now
             recorder.record(nanoseconds: after - before)
@@ -54,7 +58,7 @@ package struct StoreCases: Sendable {
         }
         withExtendedLifetime(sink) {}
         let result = recorder.measurement(name, bytes: bytes, elapsedNanoseconds: before - start, operationsPerSample: group)
-        try await store.remove(key)
+        try await keys.remove(key, store)
         return result
     }
 
@@ -71,7 +75,10 @@ package struct StoreCases: Sendable {
     package func localPut(bytes: Int, inFlight wanted: Int, isOnExecutor: Bool = false) async throws -> Measurement {
         let lanes = InFlightBudget.lanes(wanted, of: bytes)
         let content = [UInt8](repeating: 5, count: bytes)
-        for lane in 0..<lanes { for _ in 0..<timing.warmUp { try await store.put("\(prefix)/put/\(lane)", content) } }
+        for lane in 0..<lanes {
+            keys.willPut("\(prefix)/put/\(lane)", store)
+            for _ in 0..<timing.warmUp { try await store.put("\(prefix)/put/\(lane)", content) }
+        }
         let start = CaseTiming.now
         let end = timing.end
         let recorder = try await withThrowingTaskGroup(of: LatencyRecorder.self) { group in
@@ -92,7 +99,7 @@ package struct StoreCases: Sendable {
             return try await group.reduce(into: LatencyRecorder()) { $0.merge($1) }
         }
         let elapsed = CaseTiming.now - start
-        for lane in 0..<lanes { try await store.remove("\(prefix)/put/\(lane)") }
+        for lane in 0..<lanes { try await keys.remove("\(prefix)/put/\(lane)", store) }
         let name = isOnExecutor ? MeasuredCase.localPutOnExecutor : .localPut
         return recorder.measurement(name.rawValue, bytes: bytes, inFlight: lanes, elapsedNanoseconds: elapsed)
     }
@@ -106,7 +113,10 @@ package struct StoreCases: Sendable {
         let end = timing.end
         var round = 0
         repeat {
-            for index in 0..<count { try await peer.put("\(prefix)/remote/\(round)/\(index)", content) }
+            for index in 0..<count {
+                keys.willPut("\(prefix)/remote/\(round)/\(index)", peer)
+                try await peer.put("\(prefix)/remote/\(round)/\(index)", content)
+            }
             for index in 0..<count {
                 let before = CaseTiming.now
                 guard try await store.get("\(prefix)/remote/\(round)/\(index)") != nil else {
@@ -120,7 +130,7 @@ package struct StoreCases: Sendable {
                 recorder.record(nanoseconds: duration)
                 elapsed += duration
             }
-            for index in 0..<count { try await peer.remove("\(prefix)/remote/\(round)/\(index)") }
+            for index in 0..<count { try await keys.remove("\(prefix)/remote/\(round)/\(index)", peer) }
             round += 1
         } while CaseTiming.now < end
         return recorder.measurement("remote get tcp", bytes: bytes, elapsedNanoseconds: elapsed)

@@ -22,7 +22,7 @@ package final class ReplicaFetcher {
     /// Fetches that wait until processes have let go of idle pages.
     private var waiting: [(request: FetchRequest, timer: LoopTimer)] = []
     /// Asks the processes of this machine for the pages that they do not use.
-    package var recallIdlePages: () -> Void = {}
+    package var recallIdlePages: (_ byteCount: Int) -> Void = { _ in }
     /// What came through relays.
     package private(set) var relayed = RelayedFetchCounters()
 
@@ -38,10 +38,10 @@ package final class ReplicaFetcher {
     }
 
     package func start(_ request: FetchRequest) {
-        guard !begin(request) else { return }
+        guard !begin(request, evicts: true) else { return }
         let timer = loop.schedule(after: Self.recallWait) { [weak self] in self?.endWaiting(request) }
         waiting.append((request, timer))
-        recallIdlePages()
+        recallIdlePages(Int(clamping: request.byteCount))
     }
 
     /// Pages came back.
@@ -49,20 +49,21 @@ package final class ReplicaFetcher {
         let list = waiting
         waiting = []
         for one in list {
-            if begin(one.request) { one.timer.cancel() } else { waiting.append(one) }
+            if begin(one.request, evicts: false) { one.timer.cancel() } else { waiting.append(one) }
         }
     }
 
     private func endWaiting(_ request: FetchRequest) {
         guard let index = waiting.firstIndex(where: { $0.request.fetch == request.fetch }) else { return }
         waiting.remove(at: index)
+        guard !begin(request, evicts: true) else { return }
         logger.warning("no room to fetch", metadata: ["fluxon.bytes": "\(request.byteCount)"])
         driver.fetched(request, .noRoom)
     }
 
     /// False: there is no room now.
-    private func begin(_ request: FetchRequest) -> Bool {
-        guard let byteCount = Int(exactly: request.byteCount), let extent = driver.allocate(byteCount: byteCount),
+    private func begin(_ request: FetchRequest, evicts: Bool) -> Bool {
+        guard let byteCount = Int(exactly: request.byteCount), let extent = driver.allocate(byteCount: byteCount, evicts: evicts),
             let destination = driver.pool.bytes(of: extent)
         else { return false }
         let bytes = UnsafeMutableRawBufferPointer(rebasing: destination.prefix(byteCount))

@@ -70,6 +70,6 @@ package protocol LocalBackend: AnyObject {
     func look(_ lookup: LocalLookup, answer: @escaping (LocalFinding) -> Void)
     /// Nobody waits for this lookup any more; answering it is harmless.
     func cancelLookup(_ number: UInt64)
-    /// Evicts until an extent of `byteCount` bytes may fit for `tenant`. False when nothing more can go.
-    func makeRoom(byteCount: Int, for tenant: Tenant) -> Bool
+    /// Takes a published copy out of service, so that its bytes can be others' (CONSISTENCY M4). False when it stays.
+    func evict(_ copy: Copy) -> Bool
 }

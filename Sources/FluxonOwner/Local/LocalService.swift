@@ -15,9 +15,11 @@ package final class LocalService {
     package var obstacle: () -> FluxonError? = { nil }
     private let server: RPCServer
     private var listener: AttachListener?
-    private var sessions: [UInt64: ProcessSession] = [:]
+    private(set) var sessions: [UInt64: ProcessSession] = [:]
     private var nextSession: UInt64 = 1
     private var nextLookup: UInt64 = 1
+    var spaceTimer: LoopTimer?
+    var isTurnEndDue = false
     private let ownUserID = getuid()
     /// A process unmapped pages, gave extents back, or died.
     package var onSpaceReturned: () -> Void = {}
@@ -86,24 +88,8 @@ package final class LocalService {
     func remove(_ session: ProcessSession) {
         sessions[session.number] = nil
         pool.processDied(session.number)
-        pool.collect()
-        retryReservations()
-    }
-
-    /// Room for `byteCount` bytes could not be made by eviction: what other processes keep for puts to come may help.
-    func recallIdleSpans(except asking: ProcessSession) {
-        for session in sessions.values where session !== asking { session.recallIdleSpans() }
-    }
-
-    /// The same of all processes, for the owner's own need.
-    package func recallIdleSpans() {
-        for session in sessions.values { session.recallIdleSpans() }
-    }
-
-    /// Pages came back: reservations that wait for some may go on.
-    func retryReservations() {
-        onSpaceReturned()
-        for session in sessions.values where !session.waitingReservations.isEmpty { session.retryReservations() }
+        if pool.retiredCount > 0 { pool.collect() }
+        spaceReturned()
     }
 
     // MARK: Attaching
@@ -177,27 +163,4 @@ package final class LocalService {
         }
         session.connect(LocalChannel(stream, loop: loop))
     }
-}
-
-/// What all attached processes hold together.
-package struct LocalSummary: Hashable, Sendable {
-    package var processes = 0
-    package var grantedExtents = 0
-    package var grantedBytes: UInt64 = 0
-    package var operationsInFlight = 0
-    package var handovers = 0
-    package var outcomesKept = 0
-}
-
-/// One attached process.
-package struct ProcessDescription: Hashable, Sendable {
-    package let session: UInt64
-    /// 0: in a PID namespace that the owner does not see.
-    package let processID: Int32
-    package let userID: UInt32
-    package let name: String
-    package let isConnected: Bool
-    package let mayWrite: Bool
-    package let grantedBytes: UInt64
-    package let operationsInFlight: Int
 }

@@ -52,9 +52,10 @@ extension ProcessSession {
         }
     }
 
-    func receive(_ upload: LocalRequest.Upload, _ request: LocalRequest) {
+    /// - Returns: False when there is no room and the request may wait for some: when it brings the whole value.
+    func receive(_ upload: LocalRequest.Upload, _ request: LocalRequest, evicts: Bool) -> Bool {
         do {
-            guard var state = try uploads[upload.counter] ?? beginUpload(upload, request) else { return }
+            guard var state = try uploads[upload.counter] ?? beginUpload(upload, request, evicts: evicts) else { return true }
             uploads[upload.counter] = nil
             guard upload.length == state.length, upload.offset == state.received, upload.bytes.count <= state.length - state.received,
                 let target = pool.bytes(of: state.extent), upload.bytes.count <= target.count - Int(state.received)
@@ -64,20 +65,24 @@ extension ProcessSession {
             }
             UnsafeMutableRawBufferPointer(rebasing: target[Int(state.received)...]).copyBytes(from: upload.bytes)
             state.received += UInt64(upload.bytes.count)
-            guard state.received == state.length else {
+            if state.received == state.length {
+                finish(state, counter: upload.counter, request)
+            } else {
                 uploads[upload.counter] = state
-                return
             }
-            finish(state, counter: upload.counter, request)
         } catch let error as FluxonError {
             refuse(request, upload.counter, error)
+        } catch PoolError.exhausted(let byteCount) {
+            guard UInt64(upload.bytes.count) < upload.length else { return false }
+            refuse(request, upload.counter, exhausted(byteCount))
         } catch {
             refuse(request, upload.counter, FluxonError(.internalError, "\(error)"))
         }
+        return true
     }
 
-    /// The first piece. Nil when the whole operation is known already (T1), and answered.
-    private func beginUpload(_ upload: LocalRequest.Upload, _ request: LocalRequest) throws -> Upload? {
+    /// The first piece. Nil when it is answered already.
+    private func beginUpload(_ upload: LocalRequest.Upload, _ request: LocalRequest, evicts: Bool) throws -> Upload? {
         guard upload.offset == 0 else { throw FluxonError(.protocolViolation, "a value's first piece begins at \(upload.offset)") }
         guard uploads.count < Limits.localCopies else {
             throw FluxonError(.unavailable, "\(uploads.count) values of this process are on their way, the limit")
@@ -85,12 +90,9 @@ extension ProcessSession {
         guard let key = checked(upload.key, of: request, counter: upload.counter) else { return nil }
         guard upload.length <= UInt64(capacityBytes) else { throw Self.tooLarge(upload.length, capacity: capacityBytes) }
         let byteCount = Int(upload.length)
-        var extent = try? pool.allocate(byteCount, tenant: .owner)
-        while extent == nil, backend.makeRoom(byteCount: byteCount, for: .owner) {
-            pool.collect()
-            extent = try? pool.allocate(byteCount, tenant: .owner)
+        guard let extent = pool.allocate(byteCount, tenant: .owner, evicts ? backend : nil) else {
+            throw PoolError.exhausted(byteCount: byteCount)
         }
-        guard let extent else { throw exhausted(byteCount) }
         return Upload(extent: extent, key: key, length: upload.length, condition: upload.condition)
     }
 

@@ -5,6 +5,7 @@ import FluxonSystem
 extension ProcessSession {
     func handle(_ frame: LocalRequestFrame) {
         ledger.received(frame.received)
+        service?.turnBegan()
         for request in frame.requests {
             guard !isOver else { return }
             handle(request)
@@ -13,7 +14,7 @@ extension ProcessSession {
 
     private func handle(_ request: LocalRequest) {
         switch request.body {
-        case .reserve(let byteCount, let count): reserve(request, byteCount: byteCount, count: count)
+        case .reserve(let byteCount, _): reserve(request, byteCount: byteCount)
         case .commit(let commit):
             submit(
                 request, counter: commit.counter, key: commit.key, condition: commit.condition, extent: commit.extent, length: commit.length
@@ -29,11 +30,12 @@ extension ProcessSession {
             if let lookup = lookups.removeValue(forKey: request.id) { backend.cancelLookup(lookup) }
         case .giveBack(let extents):
             for extent in ledger.giveBack(extents) { _ = try? pool.release(extent) }
-            service?.retryReservations()
+            gaveBack()
         case .unmapped(let spans):
             for span in spans { _ = pool.confirmUnmapped(PoolSpan(offset: span.offset, byteCount: span.capacity), process: number) }
-            service?.retryReservations()
-        case .upload(let upload): receive(upload, request)
+            gaveBack()
+        case .upload(let upload):
+            if !receive(upload, request, evicts: true) { wait(for: Int(clamping: upload.length), request) }
         case .leave: end()
         }
     }

@@ -22,7 +22,9 @@ final class ProcessSession {
     var lookups: [UInt64: UInt64] = [:]
     var copies: [CopiedValue] = []
     var uploads: [UInt64: Upload] = [:]
-    var waitingReservations: [WaitingReservation] = []
+    var waiting: [WaitingRequest] = []
+    /// It was asked for what it does not use, and has not answered.
+    var isRecalled = false
     var pinWords: UInt64
     private let process: ProcessIdentity
     private var deathWatch: Registration?
@@ -73,7 +75,8 @@ final class ProcessSession {
     var description: ProcessDescription {
         ProcessDescription(
             session: number, processID: process.processID, userID: process.userID, name: name, isConnected: channel != nil,
-            mayWrite: mayWrite, grantedBytes: ledger.grantedBytes, operationsInFlight: ledger.inFlightCount)
+            mayWrite: mayWrite, grantedBytes: ledger.grantedBytes, operationsInFlight: ledger.inFlightCount,
+            spanBytes: pool.spanBytes(of: number), idleBytes: pool.idleBytes(of: number), valuesHeld: pool.valuesHeld(by: number))
     }
 
     // MARK: The connection
@@ -83,6 +86,7 @@ final class ProcessSession {
         disconnect(RPCStatus(.aborted, "this process opened another stream"))
         for entry in ledger.reconnect() { pool.unhold(entry) }
         channel = new
+        pool.setAnswers(true, of: number)
         new.onRequests = { [weak self] in self?.handle($0) }
         new.onWritable = { [weak self] in self?.sendCopies() }
         new.onRefused = { [weak self] why in
@@ -101,10 +105,10 @@ final class ProcessSession {
     /// one twice changes nothing.
     private func tellOfSpans() {
         guard mayWrite else { return }
-        let spans = pool.spans(of: number).map { LocalExtent(offset: $0.offset, capacity: $0.byteCount) }
-        if !spans.isEmpty { send(0, .granted(.init(spans: spans))) }
-        let withdrawn = pool.withdrawnSpans(of: number).map { LocalExtent(offset: $0.offset, capacity: $0.byteCount) }
-        if !withdrawn.isEmpty { send(0, .recall(withdrawn)) }
+        for spans in pool.spans(of: number).map({ LocalExtent($0) }).parts(of: Limits.localExtents) {
+            send(0, .granted(.init(spans: spans)))
+        }
+        for spans in pool.withdrawnSpans(of: number).map({ LocalExtent($0) }).parts(of: Limits.localExtents) { send(0, .recall(spans)) }
     }
 
     func dropConnection() { disconnect(RPCStatus(.unavailable, "the owner closes this connection; attach again")) }
@@ -118,13 +122,15 @@ final class ProcessSession {
     /// A closed connection is not death (P8): the process keeps its extents and pins. What it waited for has no taker.
     private func disconnected() {
         channel = nil
+        pool.setAnswers(false, of: number)
         for lookup in lookups.values { backend.cancelLookup(lookup) }
         lookups = [:]
         for copy in copies { pool.unhold(copy.entry) }
         copies = []
         dropUploads()
-        for waiting in waitingReservations { waiting.timer.cancel() }
-        waitingReservations = []
+        for one in waiting { one.timer.cancel() }
+        waiting = []
+        isRecalled = false
     }
 
     func send(_ request: UInt64, _ body: LocalAnswer.Body) {
@@ -148,5 +154,12 @@ final class ProcessSession {
         for extent in estate.extents { _ = try? pool.release(extent) }
         for entry in estate.entries { pool.unhold(entry) }
         service?.remove(self)
+    }
+}
+
+extension Array {
+    /// The same elements in arrays of at most `count`.
+    func parts(of count: Int) -> [[Element]] {
+        stride(from: 0, to: self.count, by: count).map { Array(self[$0..<Swift.min($0 + count, self.count)]) }
     }
 }

@@ -53,7 +53,7 @@ package final class ProcessSessionProbe {
         backend.isHeld = false
         session.end()
         replaceStream(with: nil)
-        while backend.makeRoom(byteCount: 1, for: .owner) {}
+        while let copy = pool.evictionCandidate(), backend.evict(copy) {}
         pool.collect()
         let statistics = pool.statistics
         guard statistics.liveExtents == 0, statistics.publishedEntries == 0, statistics.retiredEntries == 0 else {

@@ -41,10 +41,9 @@ package final class StandaloneBackend: LocalBackend {
 
     package func cancelLookup(_ number: UInt64) { cancelledLookups.append(number) }
 
-    package func makeRoom(byteCount: Int, for tenant: Tenant) -> Bool {
-        guard let victim = pool.evictionCandidate(), let copy = pool.retire(victim.entry) else { return false }
+    package func evict(_ copy: Copy) -> Bool {
+        guard let copy = pool.retire(copy.entry) else { return false }
         _ = try? pool.release(copy.extent)
-        pool.makeRetirementsVisible()
         return true
     }
 
@@ -69,6 +68,7 @@ package final class StandaloneBackend: LocalBackend {
         sequence += 1
         let version = Version(term: 1, sequence: sequence)
         if case .put(let extent, let length) = commit.operation {
+            pool.makeRoomForEntry(keyByteCount: commit.key.bytes.count) { evict($0) }
             do {
                 _ = try pool.publish(commit.key, extent: extent, length: length, version: version)
             } catch {
@@ -77,6 +77,7 @@ package final class StandaloneBackend: LocalBackend {
             }
         }
         if pool.retiredCount >= 64 { pool.collect() }
+        pool.turnEnded()
         return .committed(version)
     }
 

@@ -34,6 +34,7 @@ extension OwnerParts {
         let statistics = driver.pool.statistics
         let counters = driver.counters
         let isValid = driver.isValid
+        let space = local.spaceReport
         return StatusAnswer.Section(
             title: "owner \(configuration.instanceKey)",
             figures: [
@@ -43,7 +44,10 @@ extension OwnerParts {
                 .init("leader", link.leaderName), .init("linked", "\(link.isLinked)"),
                 .init("last_failover_ms", driver.failover.last.map { "\($0.clampedNanoseconds / 1_000_000)" } ?? "none"),
                 .init("pool_bytes", "\(statistics.capacityBytes)"), .init("live_bytes", "\(statistics.liveBytes)"),
-                .init("unassigned_bytes", "\(statistics.unassignedBytes)"), .init("keys", "\(statistics.publishedEntries)"),
+                .init("unassigned_bytes", "\(statistics.unassignedBytes)"), .init("own_bytes", "\(statistics.usage.ownBytes)"),
+                .init("replica_bytes", "\(statistics.usage.replicaBytes)"), .init("retired_bytes", "\(statistics.usage.retiredBytes)"),
+                .init("unwritten_bytes", "\(space.unwrittenBytes)"), .init("other_bytes", "\(space.otherBytes)"),
+                .init("process_spans", space.spans), .init("keys", "\(statistics.publishedEntries)"),
                 .init("retired", "\(statistics.retiredEntries)"), .init("processes", "\(statistics.attachedProcesses)"),
                 .init("tickets", "\(transfer.assumeIsolated { $0.ticketCount })"),
                 .init("commits", "\(counters.commits)"), .init("misses", "\(counters.reads)"), .init("fetches", "\(counters.fetches)"),

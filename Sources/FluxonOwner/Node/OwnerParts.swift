@@ -122,7 +122,7 @@ final class OwnerParts {
                 "a process sends what this owner does not understand; is it of another version?",
                 metadata: ["fluxon.process": "\(process.name)", "fluxon.pid": "\(process.processID)", "fluxon.error": "\(why)"])
         }
-        fetcher.recallIdlePages = { [weak local] in local?.recallIdleSpans() }
+        fetcher.recallIdlePages = { [weak local] byteCount in local?.recall(byteCount) }
         try local.listen(socket)
         let shared = SharedDescription(
             clusterName: configuration.clusterName, subCluster: configuration.subCluster, owner: configuration.instanceKey, epoch: epoch,

@@ -105,20 +105,19 @@ package final class ReplicaDriver {
         return table.source(key, version)
     }
 
-    /// An extent for bytes that come from elsewhere; evicts to make room. Nil when there is none to be had.
-    package func allocate(byteCount: Int) -> Extent? {
-        for _ in 0..<Self.evictionRounds {
-            if let extent = try? pool.allocate(byteCount, tenant: .owner) { return extent }
-            guard makeRoom(byteCount: byteCount, for: .owner) else { return nil }
-        }
-        return nil
+    /// An extent for bytes that come from elsewhere. Nil when there is none to be had.
+    ///
+    /// - Parameter evicts: makes room for it.
+    package func allocate(byteCount: Int, evicts: Bool = true) -> Extent? {
+        evicts
+            ? try? pool.allocate(byteCount, tenant: .owner) { evict($0) }
+            : try? pool.allocate(byteCount, tenant: .owner)
     }
 
-    /// Marks what was fetched from another owner, in the flags of this owner's copy: the only copies that make room for others.
+    /// Marks what was fetched from another owner, in the flags of this owner's copy: such copies make room for others first.
     package static let replicaFlag: UInt32 = 1 << 31
-
-    /// Each round frees at least the bytes asked for; more rounds are needed only where they lie scattered.
-    private static let evictionRounds = 64
+    /// Retired entries that are looked at, at the end of a turn, though nobody asks for room.
+    private static let retiredLimit = 4096
 
     // MARK: Turns
 
@@ -130,6 +129,8 @@ package final class ReplicaDriver {
 
     private func finishTurn() {
         isTurnEndDue = false
+        pool.turnEnded()
+        if pool.retiredSinceLook > Self.retiredLimit { pool.collect() }
         table.flush(now: loop.now)
         for effect in table.takeEffects() { perform(effect) }
         armTimer()
@@ -235,6 +236,7 @@ extension ReplicaDriver: LocalBackend {
         }
         counters.commits += 1
         commitAnswers[commit.token] = answer
+        if value != nil { pool.makeRoomForEntry(keyByteCount: commit.key.bytes.count, of: commitAnswers.count) { evict($0) } }
         let request = CommitRequest(
             token: commit.token, key: commit.key, value: value, condition: commit.condition, deadline: commit.deadline)
         table.commit(request, now: loop.now)
@@ -259,18 +261,10 @@ extension ReplicaDriver: LocalBackend {
         table.cancel(WaiterID(number))
     }
 
-    package func makeRoom(byteCount: Int, for tenant: Tenant) -> Bool {
-        // Readers may have let go since the last scan.
-        if pool.collect() > 0 { return true }
-        var freed = 0
-        while freed < byteCount, let copy = pool.evictionCandidate(onlyReplicas: true) {
-            guard let key = pool.key(of: copy.entry), table.evict(key) else { break }
-            counters.evictions += 1
-            freed += Int(clamping: copy.extent.capacity)
-        }
-        guard freed > 0 else { return false }
-        pool.makeRetirementsVisible()
-        pool.collect()
+    /// M4, of last copies too: the master turns the drop of one into a removal.
+    package func evict(_ copy: Copy) -> Bool {
+        guard let key = pool.key(of: copy.entry), table.evict(key) else { return false }
+        counters.evictions += 1
         scheduleTurnEnd()
         return true
     }

@@ -1,72 +1,99 @@
 /// Gives out extents of the data area: rules only, no memory is touched.
 ///
-/// Tenants hold whole chunks (CONSISTENCY F1); within them small extents come from slabs and larger ones are whole pages. Allocating,
-/// retaining and releasing are O(1) but for chunks changing hands. A freed extent goes back to its tenant; what the owner's own
-/// tenant leaves empty goes on to the root, a process's chunks only after its `munmap` was confirmed or it died.
+/// A process that puts holds spans of pages (CONSISTENCY F1); within them small extents come from slabs and larger ones are whole pages.
+/// All other pages are the root's, and the owner takes what it needs from there.
+///
+///     root ──granted with an extent, more the more it holds──▶ a process's ──its death: what is free, and each page that gets free──▶ root
+///                                                                └──withdrawn ──its library confirmed the unmapping──▶ root
+///
+/// Allocating, retaining and releasing are O(1) but for what a process's spans take to find, O(log spans). While space is short (`tighten`)
+/// a slab gives away each page that gets empty, so that what is lost to a value are parts of pages.
 struct ExtentAllocator: Sendable {
-    private static let owner = 1
+    /// What one process holds.
+    struct Holding: Sendable {
+        let number: Int
+        /// What it may map for writing, told or not; not what it shall unmap.
+        var spans = SpanSet()
+        var untold = SpanSet()
+        var withdrawn: Set<PoolSpan> = []
+    }
 
-    private let classes: SizeClasses
-    private let pageBytes: Int
-    private let dataOffset: UInt64
-    private var runs: PageRuns
-    private var slabs: SlabTable
-    private var numbers: [Tenant: Int] = [.owner: owner]
+    static let root = PageRuns.root
+    /// The least and the most pages that a process gets beyond its need.
+    private static let growth = 16...1024
+    /// A process with more spans than this gets no other: the kernel has a limit on mappings (vm.max_map_count, 65 530).
+    private static let spanLimit = 16 << 10
+
+    let classes: SizeClasses
+    let pageBytes: Int
+    let dataOffset: UInt64
+    var runs: PageRuns
+    var slabs: SlabTable
+    var holdings: [UInt64: Holding] = [:]
+    /// Numbers of processes that do not answer: what gets free in their pages is of no use to others.
+    var silent: Set<Int> = []
     private var unusedNumbers: [Int] = []
-    private var nextNumber = 2
-    /// Chunks that tenants got and their processes were not told of yet.
-    private var granted: [Tenant: [PoolSpan]] = [:]
-    private var withdrawn: [Tenant: Set<PoolSpan>] = [:]
+    private var nextNumber = 1
     private(set) var liveExtents = 0
     private(set) var liveBytes = 0
+    /// Space is short: pages are worth more than time.
+    private(set) var isTight = false
     #if FLUXON_PLANTING
     var planted: PlantedPoolMistake?
     #endif
 
-    init(dataOffset: UInt64, dataBytes: Int, pageBytes: Int, chunkBytes: Int) {
+    init(dataOffset: UInt64, dataBytes: Int, pageBytes: Int) {
         classes = SizeClasses(pageBytes: pageBytes)
         self.pageBytes = pageBytes
         self.dataOffset = dataOffset
-        runs = PageRuns(chunks: dataBytes / chunkBytes, pagesPerChunk: chunkBytes / pageBytes)
+        runs = PageRuns(pageCount: dataBytes / pageBytes)
         slabs = SlabTable(classCount: classes.classes.count)
-        runs.addTenant(Self.owner)
-        slabs.addTenant(Self.owner)
+        slabs.addTenant(Self.root)
     }
 
     var dataBytes: Int { runs.pages.count * pageBytes }
-    /// Bytes that belong to no tenant.
-    var rootFreeBytes: Int { runs.freePages(of: PageRuns.root) * pageBytes }
-    /// Whole free pages that only `tenant` can use.
-    func freeBytes(of tenant: Tenant) -> Int { numbers[tenant].map { runs.freePages(of: $0) * pageBytes } ?? 0 }
+    /// Free pages that anybody may have.
+    var rootFreeBytes: Int { runs.freePages(of: Self.root) * pageBytes }
 
-    mutating func addTenant(_ tenant: Tenant) {
-        guard numbers[tenant] == nil else { return }
-        let number: Int
-        if let reused = unusedNumbers.popLast() {
-            number = reused
-        } else {
-            number = nextNumber
-            nextNumber += 1
+    /// - Throws: `.system` when more processes put than the books have numbers for.
+    mutating func addProcess(_ process: UInt64) throws(PoolError) {
+        guard holdings[process] == nil else { return }
+        guard let number = unusedNumbers.popLast() ?? (nextNumber <= PageRuns.tenantLimit ? nextNumber : nil) else {
+            throw .system("\(PageRuns.tenantLimit) processes that put are attached, the limit")
         }
-        numbers[tenant] = number
+        if number == nextNumber { nextNumber += 1 }
+        holdings[process] = Holding(number: number)
         runs.addTenant(number)
         slabs.addTenant(number)
+    }
+
+    func number(of tenant: Tenant) -> Int? {
+        switch tenant {
+        case .owner: Self.root
+        case .process(let process): holdings[process]?.number
+        }
     }
 
     /// An extent of at least `byteCount` bytes with one reference.
     ///
     /// - Throws: `.tooLarge`, `.exhausted`, `.unknownProcess`.
     mutating func allocate(_ byteCount: Int, tenant: Tenant) throws(PoolError) -> Extent {
-        guard let number = numbers[tenant] else { throw unknown(tenant) }
+        guard let number = number(of: tenant) else { throw unknown(tenant) }
         guard byteCount >= 0, byteCount <= dataBytes else { throw .tooLarge(byteCount: byteCount, capacity: dataBytes) }
         let extent: Extent
         if let classIndex = classes.index(for: byteCount) {
-            extent = try allocateSlot(classIndex, byteCount: byteCount, number: number, tenant: tenant)
+            guard let slab = slabs.partial(classIndex: classIndex, tenant: number) ?? makeSlab(classIndex, number, tenant) else {
+                throw .exhausted(byteCount: byteCount)
+            }
+            let size = classes.classes[classIndex].byteCount
+            let offset = offset(ofPage: slabs.startPage(of: slab)) + UInt64(slabs.takeSlot(of: slab) * size)
+            extent = Extent(offset: offset, capacity: UInt64(size))
         } else {
             let count = (byteCount + pageBytes - 1) / pageBytes
-            guard let start = takePages(count, number: number, tenant: tenant) else { throw .exhausted(byteCount: byteCount) }
-            runs.setPage(start + count - 1, .init(kind: .extentEnd))
-            runs.setPage(start, .init(kind: .extent, value: UInt32(count), next: 1))
+            // From the other end than slabs, so that these do not lie between large values.
+            guard let start = takePages(count, number, tenant, high: true) else { throw .exhausted(byteCount: byteCount) }
+            runs.mark(start..<start + count, .extent, last: .extentEnd, tenant: number)
+            _ = runs.count(start, add: 1)
             extent = Extent(offset: offset(ofPage: start), capacity: UInt64(count * pageBytes))
         }
         liveExtents += 1
@@ -82,9 +109,9 @@ struct ExtentAllocator: Sendable {
 
     /// Whether `extent` is live, exactly so, and in `tenant`'s pages (F2).
     func isLive(_ extent: Extent, tenant: Tenant) -> Bool {
-        guard let number = numbers[tenant], let place = place(of: extent.offset), capacity(of: place) == Int(clamping: extent.capacity)
+        guard let number = number(of: tenant), let place = place(of: extent.offset), capacity(of: place) == Int(clamping: extent.capacity)
         else { return false }
-        return runs.tenant(ofPage: page(of: place)) == number
+        return self.tenant(of: place) == number
     }
 
     mutating func retain(_ extent: Extent) throws(PoolError) { _ = try count(extent, add: 1) }
@@ -93,104 +120,86 @@ struct ExtentAllocator: Sendable {
     @discardableResult
     mutating func release(_ extent: Extent) throws(PoolError) -> Bool { try count(extent, add: -1) == 0 }
 
-    /// Spans that `tenant` got since the last call: its process maps them before it writes an extent in them.
-    mutating func takeGrantedSpans(of tenant: Tenant) -> [PoolSpan] { granted.removeValue(forKey: tenant) ?? [] }
-
-    /// What `tenant`'s process may map for writing, whether it was told or not; not what it shall unmap. O(chunks).
-    func spans(of tenant: Tenant) -> [PoolSpan] {
-        guard let number = numbers[tenant] else { return [] }
-        var spans: [PoolSpan] = []
-        for chunk in runs.chunkTenants.indices where runs.chunkTenants[chunk] == number {
-            let start = chunk * runs.pagesPerChunk
-            guard !isWithdrawn(start, from: tenant) else { continue }
-            let span = PoolSpan(offset: offset(ofPage: start), byteCount: UInt64(runs.pagesPerChunk * pageBytes))
-            if let last = spans.last, last.offset + last.byteCount == span.offset {
-                spans[spans.count - 1] = PoolSpan(offset: last.offset, byteCount: last.byteCount + span.byteCount)
-            } else {
-                spans.append(span)
-            }
+    /// References on a live extent; zero when it is none.
+    func references(_ extent: Extent) -> Int {
+        switch place(of: extent.offset) {
+        case .slot(let slab, let slot)?: slabs.references(slab, slot: slot)
+        case .pages(let start, _)?: Int(runs.pages[start].next)
+        case nil: 0
         }
-        return spans
     }
 
-    /// What `tenant`'s process was asked to unmap and did not confirm.
-    func withdrawnSpans(of tenant: Tenant) -> [PoolSpan] { (withdrawn[tenant] ?? []).sorted { $0.offset < $1.offset } }
-
-    private func isWithdrawn(_ page: Int, from tenant: Tenant) -> Bool {
-        withdrawn[tenant]?.contains { pages(of: $0).contains(page) } ?? false
-    }
-
-    /// Takes `tenant`'s wholly free chunks out of use. Its process unmaps them and confirms, see `confirmUnmapped`.
-    mutating func withdrawIdleSpans(of tenant: Tenant) -> [PoolSpan] {
-        guard let number = numbers[tenant], tenant != .owner else { return [] }
-        var spans: [PoolSpan] = []
-        for run in runs.freeRuns(of: number) {
-            guard let part = runs.wholeChunks(in: run) else { continue }
-            runs.cut(part, from: run, of: number)
-            runs.setPage(part.lowerBound, .init(kind: .withdrawn, value: UInt32(part.count)))
-            spans.append(PoolSpan(offset: offset(ofPage: part.lowerBound), byteCount: UInt64(part.count * pageBytes)))
+    /// Notes whose bytes a live extent holds, for `window`.
+    mutating func setEntry(_ entry: UInt32, of extent: Extent) {
+        switch place(of: extent.offset) {
+        case .slot(let slab, let slot)?: slabs.setEntry(entry + 1, of: slab, slot: slot)
+        case .pages(let start, _)?: runs.setEntry(entry + 1, ofPage: start)
+        case nil: return
         }
-        withdrawn[tenant, default: []].formUnion(spans)
-        #if FLUXON_PLANTING
-        if planted == .reuseBeforeUnmap { for span in spans { _ = confirmUnmapped(span, tenant: tenant) } }
-        #endif
-        return spans
     }
 
-    /// `tenant`'s process has no mapping of `span` any more; it goes to the root. False when it was not withdrawn from this tenant.
-    mutating func confirmUnmapped(_ span: PoolSpan, tenant: Tenant) -> Bool {
-        guard withdrawn[tenant]?.remove(span) != nil else { return false }
-        giveToRoot(pages(of: span))
-        return true
+    /// Space is short: what slabs hold of empty pages is given away, now and from now on. O(slabs), and only when it was not short before.
+    mutating func tighten() {
+        guard !isTight else { return }
+        isTight = true
+        for slab in slabs.numbers where slabs.hasFreeSlots(slab) { trim(slab, slabs.pages(of: slab)) }
     }
 
-    /// The process is dead (CONSISTENCY P8): its pages have no writer any more. Free ones go to the root, the others when they are freed.
-    mutating func removeTenant(_ tenant: Tenant) {
-        guard tenant != .owner, let number = numbers.removeValue(forKey: tenant) else { return }
-        granted[tenant] = nil
-        for span in withdrawn.removeValue(forKey: tenant) ?? [] { giveToRoot(pages(of: span)) }
-        let free = runs.freeRuns(of: number)
-        for run in free { runs.removeRun(run, of: number) }
-        for chunk in runs.chunkTenants.indices where runs.chunkTenants[chunk] == number {
-            runs.assign(chunk * runs.pagesPerChunk..<(chunk + 1) * runs.pagesPerChunk, to: Self.owner)
-        }
-        slabs.move(from: number, to: Self.owner)
-        for run in free { givePages(run, to: Self.owner) }
-        unusedNumbers.append(number)
-    }
-}
-
-extension ExtentAllocator {
-    /// Where a live extent is.
-    private enum Place {
-        case slot(slab: Int, slot: Int)
-        case pages(start: Int, count: Int)
+    private mutating func relaxIfPossible() {
+        if isTight, runs.freePages(of: Self.root) > runs.pages.count / 8 { isTight = false }
     }
 
-    private mutating func allocateSlot(_ classIndex: Int, byteCount: Int, number: Int, tenant: Tenant) throws(PoolError) -> Extent {
+    // MARK: Pages
+
+    /// A slab of the wanted size, or of fewer pages where there are no more.
+    private mutating func makeSlab(_ classIndex: Int, _ number: Int, _ tenant: Tenant) -> Int? {
         let sizeClass = classes.classes[classIndex]
-        let slab: Int
-        if let partial = slabs.partial(classIndex: classIndex, tenant: number) {
-            slab = partial
-        } else {
-            guard let start = takePages(sizeClass.slabPages, number: number, tenant: tenant) else { throw .exhausted(byteCount: byteCount) }
-            slab = slabs.make(startPage: start, classIndex: classIndex, slots: sizeClass.slots, tenant: number)
-            for page in start..<start + sizeClass.slabPages { runs.setPage(page, .init(kind: .slab, value: UInt32(slab))) }
+        let earlier = min(slabs.count(classIndex: classIndex, tenant: number), 8)
+        var count = min(sizeClass.slabPages, sizeClass.fewestPages << earlier)
+        while true {
+            if let start = takePages(count, number, tenant, high: false) {
+                let pages = start..<start + count
+                let slots = count * pageBytes / sizeClass.byteCount
+                let slab = slabs.make(pages: pages, classIndex: classIndex, slots: slots, tenant: number)
+                for page in pages { runs.setPage(page, .slab, value: slab, tenant: number) }
+                return slab
+            }
+            guard let fewer = fewerPages(than: count, of: sizeClass.byteCount) else { return nil }
+            count = fewer
         }
-        let slot = slabs.takeSlot(of: slab)
-        let offset = offset(ofPage: slabs.startPage(of: slab)) + UInt64(slot * sizeClass.byteCount)
-        return Extent(offset: offset, capacity: UInt64(sizeClass.byteCount))
     }
 
-    private mutating func takePages(_ count: Int, number: Int, tenant: Tenant) -> Int? {
-        if let start = runs.take(count, from: number) { return start }
-        let chunks = (count + runs.pagesPerChunk - 1) / runs.pagesPerChunk
-        guard let span = runs.grant(chunks: chunks, to: number) else { return nil }
-        if tenant != .owner {
-            let bytes = UInt64(span.count * pageBytes)
-            granted[tenant, default: []].append(PoolSpan(offset: offset(ofPage: span.lowerBound), byteCount: bytes))
+    /// The next smaller slab of slots of `size` bytes that wastes at most a quarter.
+    private func fewerPages(than count: Int, of size: Int) -> Int? {
+        var fewer = count > 8 ? count / 2 : count - 1
+        while fewer * pageBytes >= size {
+            if fewer * pageBytes % size * 4 <= fewer * pageBytes { return fewer }
+            fewer -= 1
         }
-        return runs.take(count, from: number)
+        return nil
+    }
+
+    private mutating func takePages(_ count: Int, _ number: Int, _ tenant: Tenant, high: Bool) -> Int? {
+        if let start = runs.take(count, from: number, high: high) { return start }
+        guard case .process(let process) = tenant, grant(count, to: process, high: high) else { return nil }
+        return runs.take(count, from: number, high: high)
+    }
+
+    /// Spans start small and grow with what the process holds, while there is plenty.
+    private mutating func grant(_ count: Int, to process: UInt64, high: Bool) -> Bool {
+        guard let holding = holdings[process], holding.spans.ranges.count < Self.spanLimit else { return false }
+        let more = min(max(holding.spans.count / 2, Self.growth.lowerBound), Self.growth.upperBound)
+        var wanted = isTight ? count : max(count, more)
+        var taken = runs.take(wanted, from: Self.root, high: high)
+        if taken == nil, wanted > count {
+            wanted = count
+            taken = runs.take(count, from: Self.root, high: high)
+        }
+        guard let start = taken else { return false }
+        runs.give(start..<start + wanted, to: holding.number)
+        holdings[process]?.spans.insert(start..<start + wanted)
+        holdings[process]?.untold.insert(start..<start + wanted)
+        return true
     }
 
     private mutating func count(_ extent: Extent, add difference: Int) throws(PoolError) -> Int {
@@ -199,21 +208,11 @@ extension ExtentAllocator {
         let count: Int
         switch place {
         case .slot(let slab, let slot):
-            let startPage = slabs.startPage(of: slab)
             count = slabs.count(slab, slot: slot, add: difference)
-            if count == 0, slabs.isEmpty(slab) {
-                let pages = startPage..<startPage + classes.classes[slabs.classIndex(of: slab)].slabPages
-                slabs.remove(slab)
-                for page in pages { runs.setPage(page, .init()) }
-                givePages(pages, to: runs.tenant(ofPage: startPage))
-            }
+            if count == 0 { slotFreed(slab, slot) }
         case .pages(let start, let pageCount):
             count = runs.count(start, add: difference)
-            if count == 0 {
-                runs.setPage(start, .init())
-                runs.setPage(start + pageCount - 1, .init())
-                givePages(start..<start + pageCount, to: runs.tenant(ofPage: start))
-            }
+            if count == 0 { givePages(start..<start + pageCount, to: runs.tenant(ofPage: start)) }
         }
         if count == 0 {
             liveExtents -= 1
@@ -222,21 +221,53 @@ extension ExtentAllocator {
         return count
     }
 
-    /// Pages back to a tenant; the owner's whole chunks go on to the root.
-    private mutating func givePages(_ range: Range<Int>, to number: Int) {
-        let run = runs.give(range.lowerBound, count: range.count, to: number)
-        guard number == Self.owner, let part = runs.wholeChunks(in: run) else { return }
-        runs.cut(part, from: run, of: number)
-        giveToRoot(part)
+    private mutating func slotFreed(_ slab: Int, _ slot: Int) {
+        if slabs.isEmpty(slab) {
+            let (pages, tenant) = (slabs.pages(of: slab), slabs.tenant(of: slab))
+            let kept = pages.filter { isPage($0, of: slab) }
+            slabs.remove(slab)
+            giveEach(kept, to: tenant)
+        } else if isTight {
+            trim(slab, pagesOf(slot: slot, of: slab))
+        }
     }
 
-    private mutating func giveToRoot(_ range: Range<Int>) {
-        runs.setPage(range.lowerBound, .init())
-        runs.assign(range, to: PageRuns.root)
-        runs.give(range.lowerBound, count: range.count, to: PageRuns.root)
+    /// Gives those of a slab's `pages` away on which nothing is live. O(pages and their slots).
+    mutating func trim(_ slab: Int, _ pages: Range<Int>) {
+        let empty = pages.filter { isPage($0, of: slab) && !isUsed($0, of: slab) }
+        guard !empty.isEmpty else { return }
+        giveEach(empty, to: slabs.tenant(of: slab))
+        let slots = empty.flatMap { self.slots(onPage: $0, of: slab) }
+        slabs.cut(slab, slots)
     }
 
-    private func place(of offset: UInt64) -> Place? {
+    private mutating func giveEach(_ pages: [Int], to tenant: Int) {
+        for page in pages { runs.clear(page..<page + 1) }
+        var index = 0
+        while index < pages.count {
+            var end = index + 1
+            while end < pages.count, pages[end] == pages[end - 1] + 1 { end += 1 }
+            givePages(pages[index]..<pages[end - 1] + 1, to: tenant)
+            index = end
+        }
+    }
+
+    mutating func givePages(_ range: Range<Int>, to number: Int) {
+        runs.clear(range)
+        runs.give(range, to: number)
+        if number == Self.root { relaxIfPossible() }
+    }
+}
+
+// Where things are.
+extension ExtentAllocator {
+    /// Where a live extent is.
+    enum Place {
+        case slot(slab: Int, slot: Int)
+        case pages(start: Int, count: Int)
+    }
+
+    func place(of offset: UInt64) -> Place? {
         guard offset >= dataOffset, offset - dataOffset < UInt64(dataBytes) else { return nil }
         let position = Int(offset - dataOffset)
         let page = position / pageBytes
@@ -254,23 +285,51 @@ extension ExtentAllocator {
         }
     }
 
-    private func capacity(of place: Place) -> Int {
+    func capacity(of place: Place) -> Int {
         switch place {
         case .slot(let slab, _): classes.classes[slabs.classIndex(of: slab)].byteCount
         case .pages(_, let count): count * pageBytes
         }
     }
 
-    private func page(of place: Place) -> Int {
+    func tenant(of place: Place) -> Int {
         switch place {
-        case .slot(let slab, _): slabs.startPage(of: slab)
-        case .pages(let start, _): start
+        case .slot(let slab, _): slabs.tenant(of: slab)
+        case .pages(let start, _): runs.tenant(ofPage: start)
         }
     }
 
-    private func offset(ofPage page: Int) -> UInt64 { dataOffset + UInt64(page * pageBytes) }
+    /// Whether a page is still one of a slab's.
+    func isPage(_ page: Int, of slab: Int) -> Bool {
+        runs.pages[page].kind == .slab && Int(runs.pages[page].value) == slab
+    }
 
-    private func pages(of span: PoolSpan) -> Range<Int> {
+    /// The pages that a slot lies on, wholly or in part.
+    func pagesOf(slot: Int, of slab: Int) -> Range<Int> {
+        let size = classes.classes[slabs.classIndex(of: slab)].byteCount
+        let start = slabs.startPage(of: slab)
+        return start + slot * size / pageBytes..<start + ((slot + 1) * size - 1) / pageBytes + 1
+    }
+
+    /// The slots that lie on a page, wholly or in part.
+    func slots(onPage page: Int, of slab: Int) -> Range<Int> {
+        let size = classes.classes[slabs.classIndex(of: slab)].byteCount
+        let first = (page - slabs.startPage(of: slab)) * pageBytes / size
+        let end = ((page - slabs.startPage(of: slab) + 1) * pageBytes - 1) / size + 1
+        return min(first, slabs.slotCount(of: slab))..<min(end, slabs.slotCount(of: slab))
+    }
+
+    private func isUsed(_ page: Int, of slab: Int) -> Bool {
+        slots(onPage: page, of: slab).contains { slabs.isLive(slab, slot: $0) }
+    }
+
+    func offset(ofPage page: Int) -> UInt64 { dataOffset + UInt64(page * pageBytes) }
+
+    func span(_ pages: Range<Int>) -> PoolSpan {
+        PoolSpan(offset: offset(ofPage: pages.lowerBound), byteCount: UInt64(pages.count * pageBytes))
+    }
+
+    func pages(of span: PoolSpan) -> Range<Int> {
         let start = Int(span.offset - dataOffset) / pageBytes
         return start..<start + Int(span.byteCount) / pageBytes
     }
@@ -281,4 +340,6 @@ extension ExtentAllocator {
         case .process(let process): .unknownProcess(process)
         }
     }
+
+    mutating func forget(_ number: Int) { unusedNumbers.append(number) }
 }

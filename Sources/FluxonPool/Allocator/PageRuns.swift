@@ -1,55 +1,57 @@
 /// Which page belongs to which run and tenant. Free runs of one tenant coalesce; runs of two tenants never do (CONSISTENCY I10).
 ///
-/// A tenant's memory comes from tenant 0, the root, in whole chunks. Every operation is O(1) but for marking chunks. Pages inside a
-/// run say `.inside`, so that an offset from an untrusted process never hits the remains of an older run.
+/// A tenant's memory comes from tenant 0, the root, page by page. Every operation is O(1) unless it says more. Pages inside a run say
+/// `.inside`, so that an offset from an untrusted process never hits the remains of an older run. A run's tenant stands on its first and
+/// its last page (on each page of a slab), so that taking and giving long runs touches no page in between.
 struct PageRuns: Sendable {
     enum Kind: UInt8 { case inside, free, extent, extentEnd, slab, withdrawn }
 
     struct Page: Sendable {
         var kind = Kind.inside
-        /// Pages of the run (`free`, `extent`, `withdrawn`: on its first page; `free`: on its last too), or the slab's number.
+        var tenant: UInt16 = 0
+        /// Pages of the run, on its first page and on its last; or the slab's number.
         var value: UInt32 = 0
-        /// On the first page of a free run: its neighbours in the list. On the first page of an extent: `next` counts references.
+        /// On the first page of a free run: its neighbours in the list. On the first page of an extent: `next` counts references, and
+        /// `previous` is the entry whose bytes these are.
         var next: UInt32 = 0
         var previous: UInt32 = 0
     }
 
     static let root = 0
-    let pagesPerChunk: Int
+    /// Tenants that a page can name.
+    static let tenantLimit = Int(UInt16.max)
     private(set) var pages: ContiguousArray<Page>
-    /// Tenant of each chunk.
-    private(set) var chunkTenants: ContiguousArray<UInt32>
-    private(set) var bins: ContiguousArray<FreeRunBins>
+    private var bins: ContiguousArray<FreeRunBins>
 
     /// All pages belong to the root and are free.
-    init(chunks: Int, pagesPerChunk: Int) {
-        self.pagesPerChunk = pagesPerChunk
-        pages = ContiguousArray(repeating: Page(), count: chunks * pagesPerChunk)
-        chunkTenants = ContiguousArray(repeating: UInt32(Self.root), count: chunks)
+    init(pageCount: Int) {
+        pages = ContiguousArray(repeating: Page(), count: pageCount)
         bins = [FreeRunBins()]
-        if chunks > 0 { insert(0, count: pages.count, into: Self.root) }
+        if pageCount > 0 { insert(0, count: pageCount, into: Self.root) }
     }
 
     mutating func addTenant(_ tenant: Int) {
         while bins.count <= tenant { bins.append(FreeRunBins()) }
     }
 
-    func tenant(ofPage page: Int) -> Int { Int(chunkTenants[page / pagesPerChunk]) }
+    func tenant(ofPage page: Int) -> Int { Int(pages[page].tenant) }
     func freePages(of tenant: Int) -> Int { bins[tenant].freePages }
 
-    /// Takes `count` pages from `tenant`'s free runs; nil when no run is long enough. The caller sets what the pages are.
-    mutating func take(_ count: Int, from tenant: Int) -> Int? {
+    /// Takes `count` pages from `tenant`'s free runs, from the far end of a run with `high`; nil when no run is long enough. The caller
+    /// sets what the pages are.
+    mutating func take(_ count: Int, from tenant: Int, high: Bool = false) -> Int? {
         guard let start = findRun(count, in: tenant) else { return nil }
         let length = Int(pages[start].value)
         remove(start, from: tenant)
-        if length > count { insert(start + count, count: length - count, into: tenant) }
-        return start
+        guard length > count else { return start }
+        insert(high ? start : start + count, count: length - count, into: tenant)
+        return high ? start + length - count : start
     }
 
     /// Gives pages back to `tenant`, merges them with its free neighbours and returns the merged run.
     @discardableResult
-    mutating func give(_ start: Int, count: Int, to tenant: Int) -> Range<Int> {
-        var (first, end) = (start, start + count)
+    mutating func give(_ range: Range<Int>, to tenant: Int) -> Range<Int> {
+        var (first, end) = (range.lowerBound, range.upperBound)
         if first > 0, pages[first - 1].kind == .free, self.tenant(ofPage: first - 1) == tenant {
             let length = Int(pages[first - 1].value)
             remove(first - length, from: tenant)
@@ -62,33 +64,6 @@ struct PageRuns: Sendable {
         }
         insert(first, count: end - first, into: tenant)
         return first..<end
-    }
-
-    /// Moves `chunks` adjacent chunks from the root to `tenant`; nil when the root has no such run. Returns the pages.
-    mutating func grant(chunks: Int, to tenant: Int) -> Range<Int>? {
-        guard let start = take(chunks * pagesPerChunk, from: Self.root) else { return nil }
-        assign(start..<start + chunks * pagesPerChunk, to: tenant)
-        give(start, count: chunks * pagesPerChunk, to: tenant)
-        return start..<start + chunks * pagesPerChunk
-    }
-
-    /// The whole chunks inside a free run.
-    func wholeChunks(in run: Range<Int>) -> Range<Int>? {
-        let first = (run.lowerBound + pagesPerChunk - 1) / pagesPerChunk * pagesPerChunk
-        let end = run.upperBound / pagesPerChunk * pagesPerChunk
-        return first < end ? first..<end : nil
-    }
-
-    /// Cuts `part`, whole chunks of the free run `run` of `tenant`, out of it; the ends stay free.
-    mutating func cut(_ part: Range<Int>, from run: Range<Int>, of tenant: Int) {
-        remove(run.lowerBound, from: tenant)
-        if run.lowerBound < part.lowerBound { insert(run.lowerBound, count: part.lowerBound - run.lowerBound, into: tenant) }
-        if part.upperBound < run.upperBound { insert(part.upperBound, count: run.upperBound - part.upperBound, into: tenant) }
-    }
-
-    /// Says who holds the chunks of `range`, which must be whole chunks.
-    mutating func assign(_ range: Range<Int>, to tenant: Int) {
-        for chunk in range.lowerBound / pagesPerChunk..<range.upperBound / pagesPerChunk { chunkTenants[chunk] = UInt32(tenant) }
     }
 
     /// All free runs of `tenant`. O(free runs).
@@ -106,10 +81,33 @@ struct PageRuns: Sendable {
         return runs
     }
 
-    /// Takes a free run out of its list without splitting it.
+    /// Takes a whole free run out of its list. The caller sets what the pages are.
     mutating func removeRun(_ run: Range<Int>, of tenant: Int) { remove(run.lowerBound, from: tenant) }
 
-    mutating func setPage(_ page: Int, _ new: Page) { pages[page] = new }
+    /// Says what a run of pages is, at its two ends.
+    mutating func mark(_ range: Range<Int>, _ kind: Kind, last: Kind? = nil, tenant: Int) {
+        let page = Page(kind: last ?? kind, tenant: UInt16(tenant), value: UInt32(range.count))
+        pages[range.upperBound - 1] = page
+        pages[range.lowerBound] = page
+        pages[range.lowerBound].kind = kind
+    }
+
+    /// Says what one page is.
+    mutating func setPage(_ page: Int, _ kind: Kind, value: Int, tenant: Int) {
+        pages[page] = Page(kind: kind, tenant: UInt16(tenant), value: UInt32(value))
+    }
+
+    /// The pages belong to no run until they are given back.
+    mutating func clear(_ range: Range<Int>) {
+        pages[range.lowerBound] = Page()
+        pages[range.upperBound - 1] = Page()
+    }
+
+    /// An extent that goes to another tenant as it is.
+    mutating func move(extent range: Range<Int>, to tenant: Int) {
+        pages[range.lowerBound].tenant = UInt16(tenant)
+        pages[range.upperBound - 1].tenant = UInt16(tenant)
+    }
 
     /// Adds to the reference count on the first page of an extent and returns the new count.
     mutating func count(_ page: Int, add difference: Int) -> Int {
@@ -117,6 +115,9 @@ struct PageRuns: Sendable {
         pages[page].next = UInt32(new)
         return new
     }
+
+    /// Whose bytes the extent on this page holds.
+    mutating func setEntry(_ entry: UInt32, ofPage page: Int) { pages[page].previous = entry }
 
     private func findRun(_ count: Int, in tenant: Int) -> Int? {
         let own = FreeRunBins.bin(of: count)
@@ -139,8 +140,9 @@ struct PageRuns: Sendable {
         let bin = FreeRunBins.bin(of: count)
         let head = bins[tenant].head(bin)
         if head != FreeRunBins.none { pages[Int(head)].previous = UInt32(start) }
-        pages[start + count - 1] = Page(kind: .free, value: UInt32(count))
-        pages[start] = Page(kind: .free, value: UInt32(count), next: head, previous: FreeRunBins.none)
+        mark(start..<start + count, .free, tenant: tenant)
+        pages[start].next = head
+        pages[start].previous = FreeRunBins.none
         bins[tenant].setHead(bin, UInt32(start))
         bins[tenant].freePages += count
     }
@@ -154,8 +156,7 @@ struct PageRuns: Sendable {
             pages[Int(page.previous)].next = page.next
         }
         if page.next != FreeRunBins.none { pages[Int(page.next)].previous = page.previous }
-        pages[start] = Page()
-        pages[start + count - 1] = Page()
+        clear(start..<start + count)
         bins[tenant].freePages -= count
     }
 }

@@ -8,6 +8,8 @@ package struct SizeClasses: Sendable {
         package let byteCount: Int
         package let slabPages: Int
         package let slots: Int
+        /// The smallest slab whose unused end is below 1/16: what a tenant with few values of the class gets.
+        package let fewestPages: Int
     }
 
     package static let alignment = 64
@@ -40,7 +42,9 @@ package struct SizeClasses: Sendable {
     private static func cut(_ byteCount: Int, pageBytes: Int) -> Class {
         var pages = max(1, min(64 * byteCount, 64 * 1024) / pageBytes, (8 * byteCount + pageBytes - 1) / pageBytes)
         while pages * pageBytes % byteCount * 128 > pages * pageBytes { pages += 1 }
-        return Class(byteCount: byteCount, slabPages: pages, slots: pages * pageBytes / byteCount)
+        var fewest = (byteCount + pageBytes - 1) / pageBytes
+        while fewest * pageBytes % byteCount * 16 > fewest * pageBytes { fewest += 1 }
+        return Class(byteCount: byteCount, slabPages: pages, slots: pages * pageBytes / byteCount, fewestPages: min(fewest, pages))
     }
 
     /// The class that holds `byteCount` bytes; nil when that takes whole pages. O(1).

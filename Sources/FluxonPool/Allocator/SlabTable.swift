@@ -1,55 +1,84 @@
 /// Slabs: runs of pages cut into equal slots of one size class and one tenant, with a reference count per slot.
+///
+///     slot:   free ──take──▶ live (count ≥ 1) ──count 0──▶ free
+///               └──its page is given away──▶ gone, for as long as the slab lives
 struct SlabTable: Sendable {
     static let none = Int32(-1)
-    /// Marks a free slot in `Slab.slots`; the low bits are the next free slot.
+    /// Marks a slot that is not live in `Slab.slots`; the low bits are the next free slot, or `goneSlot`.
     private static let freeBit: UInt32 = 1 << 31
     private static let noSlot: UInt32 = freeBit - 1
+    private static let goneSlot: UInt32 = freeBit - 2
 
     struct Slab: Sendable {
         var startPage = 0
+        var pageCount = 0
         var classIndex = 0
         var tenant = 0
         var freeSlots = 0
+        var liveSlots = 0
         fileprivate var firstFree = noSlot
         /// Reference counts, or `freeBit` and the next free slot.
         fileprivate var slots: ContiguousArray<UInt32> = []
+        /// By slot: the entry whose bytes lie there.
+        fileprivate var entries: ContiguousArray<UInt32> = []
         /// Neighbours in the list of slabs of this class and tenant that have free slots.
         fileprivate var next = none
         fileprivate var previous = none
+
+        var pages: Range<Int> { startPage..<startPage + pageCount }
+    }
+
+    /// What a tenant has of one class.
+    private struct Shelf: Sendable {
+        /// First slab with a free slot.
+        var head = none
+        var slabs: Int32 = 0
     }
 
     private var slabs: ContiguousArray<Slab> = []
     private var unused: [Int32] = []
-    /// First slab with a free slot, by tenant and class.
-    private var heads: ContiguousArray<ContiguousArray<Int32>> = []
+    private var shelves: ContiguousArray<ContiguousArray<Shelf>> = []
     private let classCount: Int
 
     init(classCount: Int) { self.classCount = classCount }
 
-    subscript(slab: Int) -> Slab { slabs[slab] }
-
-    /// Reads one slab without copying it.
     func isLive(_ slab: Int, slot: Int) -> Bool {
         slot < slabs[slab].slots.count && slabs[slab].slots[slot] & Self.freeBit == 0
     }
 
     func startPage(of slab: Int) -> Int { slabs[slab].startPage }
+    func pages(of slab: Int) -> Range<Int> { slabs[slab].pages }
     func classIndex(of slab: Int) -> Int { slabs[slab].classIndex }
+    func tenant(of slab: Int) -> Int { slabs[slab].tenant }
+    func slotCount(of slab: Int) -> Int { slabs[slab].slots.count }
+    func isEmpty(_ slab: Int) -> Bool { slabs[slab].liveSlots == 0 }
+    func hasFreeSlots(_ slab: Int) -> Bool { slabs[slab].freeSlots > 0 }
+    func references(_ slab: Int, slot: Int) -> Int { Int(slabs[slab].slots[slot]) }
+    func entry(_ slab: Int, slot: Int) -> UInt32 { slabs[slab].entries[slot] }
+    mutating func setEntry(_ entry: UInt32, of slab: Int, slot: Int) { slabs[slab].entries[slot] = entry }
+
+    /// Numbers of all slabs there are.
+    var numbers: [Int] { slabs.indices.filter { slabs[$0].pageCount > 0 } }
 
     mutating func addTenant(_ tenant: Int) {
-        while heads.count <= tenant { heads.append(ContiguousArray(repeating: Self.none, count: classCount)) }
+        while shelves.count <= tenant { shelves.append(ContiguousArray(repeating: Shelf(), count: classCount)) }
     }
 
     func partial(classIndex: Int, tenant: Int) -> Int? {
-        let head = heads[tenant][classIndex]
+        let head = shelves[tenant][classIndex].head
         return head == Self.none ? nil : Int(head)
     }
 
+    /// How many slabs of a class a tenant has: a new one is the larger for it.
+    func count(classIndex: Int, tenant: Int) -> Int { Int(shelves[tenant][classIndex].slabs) }
+
     /// A new slab, all slots free; its number is written into its pages by the caller.
-    mutating func make(startPage: Int, classIndex: Int, slots: Int, tenant: Int) -> Int {
-        var slab = Slab(startPage: startPage, classIndex: classIndex, tenant: tenant, freeSlots: slots, firstFree: 0)
+    mutating func make(pages: Range<Int>, classIndex: Int, slots: Int, tenant: Int) -> Int {
+        var slab = Slab(
+            startPage: pages.lowerBound, pageCount: pages.count, classIndex: classIndex, tenant: tenant, freeSlots: slots, firstFree: 0)
         slab.slots.reserveCapacity(slots)
         for slot in 0..<slots { slab.slots.append(Self.freeBit | (slot + 1 < slots ? UInt32(slot + 1) : Self.noSlot)) }
+        slab.entries = ContiguousArray(repeating: 0, count: slots)
         let number: Int
         if let reused = unused.popLast() {
             number = Int(reused)
@@ -58,6 +87,7 @@ struct SlabTable: Sendable {
             number = slabs.count
             slabs.append(slab)
         }
+        shelves[tenant][classIndex].slabs += 1
         link(number)
         return number
     }
@@ -67,7 +97,9 @@ struct SlabTable: Sendable {
         let slot = Int(slabs[slab].firstFree)
         slabs[slab].firstFree = slabs[slab].slots[slot] & ~Self.freeBit
         slabs[slab].slots[slot] = 1
+        slabs[slab].entries[slot] = 0
         slabs[slab].freeSlots -= 1
+        slabs[slab].liveSlots += 1
         if slabs[slab].freeSlots == 0 { unlink(slab) }
         return slot
     }
@@ -82,42 +114,57 @@ struct SlabTable: Sendable {
         slabs[slab].slots[slot] = Self.freeBit | slabs[slab].firstFree
         slabs[slab].firstFree = UInt32(slot)
         slabs[slab].freeSlots += 1
+        slabs[slab].liveSlots -= 1
         if slabs[slab].freeSlots == 1 { link(slab) }
         return 0
     }
 
-    func isEmpty(_ slab: Int) -> Bool { slabs[slab].freeSlots == slabs[slab].slots.count }
+    /// These free slots are never taken again: their pages go elsewhere. O(slots).
+    mutating func cut(_ slab: Int, _ gone: [Int]) {
+        let wasListed = slabs[slab].freeSlots > 0
+        for slot in gone { slabs[slab].slots[slot] = Self.freeBit | Self.goneSlot }
+        var (next, count) = (Self.noSlot, 0)
+        for slot in slabs[slab].slots.indices.reversed() {
+            let word = slabs[slab].slots[slot]
+            guard word & Self.freeBit != 0, word != Self.freeBit | Self.goneSlot else { continue }
+            slabs[slab].slots[slot] = Self.freeBit | next
+            (next, count) = (UInt32(slot), count + 1)
+        }
+        slabs[slab].firstFree = next
+        slabs[slab].freeSlots = count
+        if wasListed, count == 0 { unlink(slab) }
+    }
 
     /// Forgets an empty slab.
     mutating func remove(_ slab: Int) {
-        unlink(slab)
+        if slabs[slab].freeSlots > 0 { unlink(slab) }
+        shelves[slabs[slab].tenant][slabs[slab].classIndex].slabs -= 1
         slabs[slab] = Slab()
         unused.append(Int32(slab))
     }
 
-    /// All slabs of `old` belong to `new` from now on. O(slabs).
-    mutating func move(from old: Int, to new: Int) {
-        for number in slabs.indices where !slabs[number].slots.isEmpty && slabs[number].tenant == old {
-            let isListed = slabs[number].freeSlots > 0
-            if isListed { unlink(number) }
-            slabs[number].tenant = new
-            if isListed { link(number) }
-        }
+    mutating func move(_ slab: Int, to tenant: Int) {
+        let isListed = slabs[slab].freeSlots > 0
+        if isListed { unlink(slab) }
+        shelves[slabs[slab].tenant][slabs[slab].classIndex].slabs -= 1
+        slabs[slab].tenant = tenant
+        shelves[tenant][slabs[slab].classIndex].slabs += 1
+        if isListed { link(slab) }
     }
 
     private mutating func link(_ slab: Int) {
         let (tenant, classIndex) = (slabs[slab].tenant, slabs[slab].classIndex)
-        let head = heads[tenant][classIndex]
+        let head = shelves[tenant][classIndex].head
         slabs[slab].next = head
         slabs[slab].previous = Self.none
         if head != Self.none { slabs[Int(head)].previous = Int32(slab) }
-        heads[tenant][classIndex] = Int32(slab)
+        shelves[tenant][classIndex].head = Int32(slab)
     }
 
     private mutating func unlink(_ slab: Int) {
         let (next, previous) = (slabs[slab].next, slabs[slab].previous)
         if previous == Self.none {
-            heads[slabs[slab].tenant][slabs[slab].classIndex] = next
+            shelves[slabs[slab].tenant][slabs[slab].classIndex].head = next
         } else {
             slabs[Int(previous)].next = next
         }

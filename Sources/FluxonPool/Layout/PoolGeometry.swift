@@ -24,29 +24,27 @@ package struct PoolGeometry: Hashable, Sendable {
     package let dataOffset: Int
     package let dataBytes: Int
     package let pageShift: Int
-    package let chunkShift: Int
 
     /// The layout of a pool that lends `capacityBytes` to values.
     ///
     /// Entries: one per 512 bytes at most; at first one per 16 KiB (`initialEntries`). The page is 4 KiB up to 64 GiB, then larger so
-    /// that the owner's tables stay below 16 M pages. A tenant gets memory in chunks of 1/64 of the pool, 64 KiB to 4 MiB.
+    /// that the owner's tables stay below 16 M pages. The data area is whole units of 1/64 of the pool, 64 KiB to 4 MiB.
     package init(capacityBytes: Int, hashSeed: UInt64) {
         var pageShift = 12
         while capacityBytes >> pageShift > 1 << 24 { pageShift += 2 }
-        var chunkShift = pageShift + 4
-        while chunkShift < 22, 1 << (chunkShift + 1) <= capacityBytes / 64 { chunkShift += 1 }
-        let chunk = 1 << chunkShift
-        dataBytes = max(1, (capacityBytes + chunk - 1) / chunk) * chunk
+        var dataShift = pageShift + 4
+        while dataShift < 22, 1 << (dataShift + 1) <= capacityBytes / 64 { dataShift += 1 }
+        let dataUnit = 1 << dataShift
+        dataBytes = max(1, (capacityBytes + dataUnit - 1) / dataUnit) * dataUnit
         let unit = Self.entryGrant(dataBytes: dataBytes)
         entriesLimit = min(max(dataBytes / 512, unit), Int(Int32.max) - unit) / unit * unit
         firstTableShift = Self.shift(for: Self.initialEntries(dataBytes: dataBytes))
         lastTableShift = max(firstTableShift, Self.shift(for: entriesLimit))
         tableOffset = (1 << firstTableShift) * Self.bucketBytes
         entriesOffset = Self.aligned((2 << lastTableShift) * Self.bucketBytes, to: unit * Self.entryBytes)
-        dataOffset = Self.aligned(entriesOffset + entriesLimit * Self.entryBytes, to: chunk)
+        dataOffset = Self.aligned(entriesOffset + entriesLimit * Self.entryBytes, to: dataUnit)
         fileBytes = dataOffset + dataBytes
         self.pageShift = pageShift
-        self.chunkShift = chunkShift
         self.hashSeed = hashSeed
     }
 
@@ -68,7 +66,6 @@ package struct PoolGeometry: Hashable, Sendable {
         }
         fileBytes = try number(block.file_bytes, "file_bytes", in: Self.headerBytes...mappedBytes)
         pageShift = try number(UInt64(block.page_shift), "page_shift", in: 12...30)
-        chunkShift = try number(UInt64(block.chunk_shift), "chunk_shift", in: pageShift...40)
         firstTableShift = try number(UInt64(block.table_first_shift), "table_first_shift", in: 0...32)
         lastTableShift = try number(UInt64(block.table_last_shift), "table_last_shift", in: firstTableShift...32)
         tableOffset = try number(block.table_offset, "table_offset", in: Self.headerBytes...fileBytes)
@@ -86,7 +83,6 @@ package struct PoolGeometry: Hashable, Sendable {
     }
 
     var pageBytes: Int { 1 << pageShift }
-    var chunkBytes: Int { 1 << chunkShift }
     var initialEntries: Int { min(Self.initialEntries(dataBytes: dataBytes), entriesLimit) }
     /// Entries are granted in multiples of this.
     var entryGrant: Int { Self.entryGrant(dataBytes: dataBytes) }
@@ -108,7 +104,6 @@ package struct PoolGeometry: Hashable, Sendable {
         block.data_offset = UInt64(dataOffset)
         block.data_bytes = UInt64(dataBytes)
         block.page_shift = UInt32(pageShift)
-        block.chunk_shift = UInt32(chunkShift)
         return block
     }
 

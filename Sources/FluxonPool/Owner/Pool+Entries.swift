@@ -34,9 +34,14 @@ extension Pool {
         return EntryReference(index: number, generation: generation)
     }
 
+    /// Whether so many more values can be published now.
+    func hasFreeEntries(_ count: Int) -> Bool {
+        freeEntries.count + grantedEntries - Int(nextFreshEntry) >= count || grantEntries()
+    }
+
     private func takeEntry() -> UInt32? {
         if let number = freeEntries.popLast() { return number }
-        if Int(nextFreshEntry) == grantedEntries, !grantEntries() { return nil }
+        guard hasFreeEntries(1) else { return nil }
         defer { nextFreshEntry += 1 }
         return nextFreshEntry
     }
@@ -49,7 +54,7 @@ extension Pool {
         let bytes = PoolGeometry.entryBytes
         let range = geometry.entriesOffset + grantedEntries * bytes..<geometry.entriesOffset + wanted * bytes
         guard storage.grow(range) else { return false }
-        marks.append(contentsOf: repeatElement(0, count: wanted - grantedEntries))
+        pinnedAt.append(contentsOf: repeatElement(0, count: wanted - grantedEntries))
         grantedEntries = wanted
         cfluxon_store_release(base + Superblock.entriesGranted, UInt64(wanted))
         return true
@@ -72,6 +77,7 @@ extension Pool {
         if let keyExtent = entries.keyExtent(number) { _ = try? allocator.release(keyExtent) }
         entries.set(number, state: CFLUXON_STATE_FREE)
         _ = try? allocator.release(fields.extent)
+        usage.retiredBytes -= Int(fields.extent.capacity)
         // A generation that is used up is never used again.
         if entries.word(number).generation < EntryWord.generationLimit { freeEntries.append(number) }
     }

@@ -46,6 +46,8 @@ extension Pool {
     }
 
     package var retiredCount: Int { retired.count }
+    /// Of these, how many were retired since the pins were looked at.
+    package var retiredSinceLook: Int { retiredSinceScan }
 
     /// Frees the retired entries that no pin names. O(retired entries + granted pin words).
     ///
@@ -53,26 +55,36 @@ extension Pool {
     @discardableResult
     package func collect() -> Int {
         guard !retired.isEmpty else { return 0 }
-        // Always a fence: the last may have been for another batch, and the scan must come after every RETIRED store.
-        cfluxon_full_fence()
-        hasUnfencedRetirement = false
-        for number in retired { marks[Int(number)] = 1 }
-        for segment in attached.values {
-            segment.scan { pin in
-                let number = UInt32(truncatingIfNeeded: pin) &- 1
-                guard Int(number) < marks.count, marks[Int(number)] == 1 else { return }
-                if EntryWord.pin(entry: number, generation: entries.word(number).generation) == pin { marks[Int(number)] = 2 }
-            }
-        }
+        scanPins()
         let before = retired.count
         retired.removeAll { number in
-            let isPinned = marks[Int(number)] == 2 && cfluxon_planted() != CFLUXON_PLANTED_PINNED_REUSED
-            marks[Int(number)] = 0
+            let isPinned = pinnedAt[Int(number)] == scan && cfluxon_planted() != CFLUXON_PLANTED_PINNED_REUSED
             guard mayFree(number, isPinned: isPinned) else { return false }
             free(number)
             return true
         }
         return before - retired.count
+    }
+
+    /// Notes every entry that a pin names, whatever its generation: a pin that is held names the present one. O(granted pin words).
+    func scanPins() {
+        // Always a fence: the last may have been for another batch, and the scan must come after every RETIRED store.
+        cfluxon_full_fence()
+        hasUnfencedRetirement = false
+        retiredSinceScan = 0
+        scan &+= 1
+        for segment in attached.values {
+            segment.scan { pin in
+                let number = Int(UInt32(truncatingIfNeeded: pin) &- 1)
+                if number < pinnedAt.count { pinnedAt[number] = scan }
+            }
+        }
+    }
+
+    /// The owner's loop has worked off what came: what readers let go of meanwhile is worth another look.
+    package func turnEnded() {
+        hasLookedAgain = false
+        isSpent = false
     }
 
     private func mayFree(_ number: UInt32, isPinned: Bool) -> Bool {
@@ -96,29 +108,6 @@ extension Pool {
         return storage.releaseData()
     }
 
-    // MARK: Eviction
-
-    /// The next copy to evict, by SIEVE over the heat bytes, replicas before all others; nil when none is left that may go.
-    ///
-    /// - Parameters:
-    ///   - limit: steps through either order after which the search ends.
-    ///   - onlyReplicas: leaves the other copies alone.
-    package func evictionCandidate(
-        onlyReplicas: Bool = false, limit: Int = 4096, where accepts: (Copy) -> Bool = { _ in true }
-    ) -> Copy? {
-        if let number = replicaQueue.next(limit: limit, takeHeat: takeHeat, accepts: { accepts(copy(of: $0)) }) { return copy(of: number) }
-        guard !onlyReplicas else { return nil }
-        return queue.next(limit: limit, takeHeat: takeHeat, accepts: { accepts(copy(of: $0)) }).map { copy(of: $0) }
-    }
-
-    /// Whether the entry was read since this was last asked.
-    private func takeHeat(_ number: UInt32) -> Bool {
-        let heat = storage.heat.base + Int(number)
-        guard cfluxon_heat_load(heat) != 0 else { return false }
-        cfluxon_heat_store(heat, 0)
-        return true
-    }
-
     // MARK: Processes
 
     /// What an attached process gets: borrowed descriptors to pass on, in this order.
@@ -136,8 +125,8 @@ extension Pool {
         guard attached[process] == nil else { throw .unknownProcess(process) }
         let segment: PinSegment
         do { segment = try PinSegment(process: process) } catch { throw .system("pin segment of process \(process): \(error)") }
+        if canPut { try allocator.addProcess(process) }
         attached[process] = segment
-        if canPut { allocator.addTenant(.process(process)) }
         return Attachment(
             pool: canPut ? storage.writableFile : storage.readOnlyFile, pins: segment.file, heat: storage.heatFile,
             grantedPins: segment.granted)
@@ -149,32 +138,54 @@ extension Pool {
         return try segment.grant()
     }
 
-    /// P8: the process is proven dead. Its pins are gone, its free pages too; references that the caller holds in its name are the caller's to release.
+    /// P8: the process is proven dead. Its pins are gone, its pages are anybody's as far as they are free; references that the caller holds
+    /// in its name are the caller's to release, best before.
     package func processDied(_ process: UInt64) {
         attached[process] = nil
-        allocator.removeTenant(.process(process))
+        allocator.removeProcess(process)
     }
 
-    /// Spans that the process's tenancy got since the last call. Tell the process before any extent in them.
-    package func takeGrantedSpans(of process: UInt64) -> [PoolSpan] { allocator.takeGrantedSpans(of: .process(process)) }
+    /// Spans that the process got since the last call. Tell the process before any extent in them.
+    package func takeGrantedSpans(of process: UInt64) -> [PoolSpan] { allocator.takeGrantedSpans(of: process) }
 
     /// What the process may map for writing and what it shall unmap: for one that comes back over another connection, for what the
     /// old one carried may be lost.
-    package func spans(of process: UInt64) -> [PoolSpan] { allocator.spans(of: .process(process)) }
-    package func withdrawnSpans(of process: UInt64) -> [PoolSpan] { allocator.withdrawnSpans(of: .process(process)) }
+    package func spans(of process: UInt64) -> [PoolSpan] { allocator.spans(of: process) }
+    package func withdrawnSpans(of process: UInt64) -> [PoolSpan] { allocator.withdrawnSpans(of: process) }
 
-    /// Takes a process's idle spans out of use; it unmaps them, then `confirmUnmapped` (F1).
-    package func withdrawIdleSpans(of process: UInt64) -> [PoolSpan] { allocator.withdrawIdleSpans(of: .process(process)) }
+    /// Bytes of the process's pages that nothing lies on, and of all its pages.
+    package func idleBytes(of process: UInt64) -> Int { allocator.freeBytes(of: process) }
+    package func spanBytes(of process: UInt64) -> Int { allocator.heldBytes(of: process) }
+    /// How many values the process held at the last look at the pins.
+    package func valuesHeld(by process: UInt64) -> Int { attached[process]?.pinsAtLastScan ?? 0 }
+
+    /// Whether the process gives back what it is asked for. What lies in the pages of one that does not is not evicted for others.
+    package func setAnswers(_ answers: Bool, of process: UInt64) { allocator.setAnswers(answers, of: process) }
+
+    /// Takes a process's free pages out of use, at most `limit` runs of them; it unmaps them, then `confirmUnmapped` (F1).
+    package func withdrawIdleSpans(of process: UInt64, limit: Int = .max) -> [PoolSpan] {
+        allocator.withdrawIdleSpans(of: process, limit: limit)
+    }
 
     /// False when the span was not withdrawn from this process.
-    package func confirmUnmapped(_ span: PoolSpan, process: UInt64) -> Bool { allocator.confirmUnmapped(span, tenant: .process(process)) }
+    package func confirmUnmapped(_ span: PoolSpan, process: UInt64) -> Bool { allocator.confirmUnmapped(span, of: process) }
 
     package var statistics: PoolStatistics {
         PoolStatistics(
             capacityBytes: allocator.dataBytes, liveBytes: allocator.liveBytes, liveExtents: allocator.liveExtents,
             unassignedBytes: allocator.rootFreeBytes, publishedEntries: replicaQueue.count + queue.count, retiredEntries: retired.count,
-            entriesGranted: grantedEntries, attachedProcesses: attached.count)
+            entriesGranted: grantedEntries, attachedProcesses: attached.count, usage: usage)
     }
+}
+
+/// What the bytes of entries are, by their extents' capacities.
+package struct PoolUsage: Hashable, Sendable {
+    /// Published copies that this owner's processes put.
+    package var ownBytes = 0
+    /// Published copies that were fetched.
+    package var replicaBytes = 0
+    /// Copies that no get finds any more: somebody reads them, or nobody has looked yet.
+    package var retiredBytes = 0
 }
 
 /// How full a pool is.
@@ -183,10 +194,11 @@ package struct PoolStatistics: Hashable, Sendable {
     /// Bytes of live extents, rounding included.
     package let liveBytes: Int
     package let liveExtents: Int
-    /// Bytes of chunks that no tenant holds.
+    /// Bytes of free pages that anybody may have.
     package let unassignedBytes: Int
     package let publishedEntries: Int
     package let retiredEntries: Int
     package let entriesGranted: Int
     package let attachedProcesses: Int
+    package let usage: PoolUsage
 }

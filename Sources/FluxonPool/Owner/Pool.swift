@@ -26,8 +26,16 @@ package final class Pool {
     var retired: [UInt32] = []
     /// Entries on their way to a process (P7), with the number of handovers.
     var held: [UInt32: Int] = [:]
-    /// By entry: whether the running scan wants it and has seen it pinned. Outside `collect` all zero.
-    var marks: ContiguousArray<UInt8> = []
+    /// Entries that were retired since the last scan of the pins.
+    var retiredSinceScan = 0
+    /// The scans of all pins are numbered; by entry, the last one that saw it pinned.
+    var scan: UInt32 = 0
+    var pinnedAt: ContiguousArray<UInt32> = []
+    /// In this turn of the loop the pins were looked at for what was retired before; nothing was found that may go.
+    var hasLookedAgain = false
+    var isSpent = false
+    /// Bytes of published copies, and of retired ones that somebody may still read.
+    var usage = PoolUsage()
     var attached: [UInt64: PinSegment] = [:]
     /// Below this many keys the index does not try to grow: it found no memory for that.
     var nextIndexGrowth = 0
@@ -50,10 +58,9 @@ package final class Pool {
         entries = EntryTable(base: base, geometry: geometry)
         index = IndexTable(base: base, geometry: geometry)
         allocator = ExtentAllocator(
-            dataOffset: UInt64(geometry.dataOffset), dataBytes: geometry.dataBytes, pageBytes: geometry.pageBytes,
-            chunkBytes: geometry.chunkBytes)
+            dataOffset: UInt64(geometry.dataOffset), dataBytes: geometry.dataBytes, pageBytes: geometry.pageBytes)
         grantedEntries = geometry.initialEntries
-        marks = ContiguousArray(repeating: 0, count: grantedEntries)
+        pinnedAt = ContiguousArray(repeating: 0, count: grantedEntries)
         let block = superblock
         block.pointee = geometry.superblock()
         block.pointee.table_shift = UInt64(index.shift)
@@ -95,7 +102,14 @@ package final class Pool {
         growIndexIfNeeded()
         index.insert(hash, entry: entry.index)
         cfluxon_heat_store(storage.heat.base + Int(entry.index), 0)
-        if flags & replicaFlag != 0 { replicaQueue.insert(entry.index) } else { queue.insert(entry.index) }
+        allocator.setEntry(entry.index, of: extent)
+        if flags & replicaFlag != 0 {
+            replicaQueue.insert(entry.index)
+            usage.replicaBytes += Int(extent.capacity)
+        } else {
+            queue.insert(entry.index)
+            usage.ownBytes += Int(extent.capacity)
+        }
         return entry
     }
 
@@ -107,7 +121,7 @@ package final class Pool {
         let hash = key.bytes.withUnsafeBytes { KeyHash($0, seed: geometry.hashSeed) }
         let entry = try fill(key, hash, EntryFields(extent: extent, length: length, version: version, flags: flags))
         entries.open(entry.index, state: CFLUXON_STATE_RETIRED)
-        retired.append(entry.index)
+        noteRetired(entry.index, extent)
         hasUnfencedRetirement = true
         held[entry.index, default: 0] += 1
         return entry
@@ -124,9 +138,22 @@ package final class Pool {
         hasUnfencedRetirement = true
         let hash = entries.withKey(entry.index) { KeyHash($0, seed: geometry.hashSeed) }
         index.remove(hash, entry: entry.index)
-        if copy.flags & replicaFlag != 0 { replicaQueue.remove(entry.index) } else { queue.remove(entry.index) }
-        if isFreeToo { free(entry.index) } else { retired.append(entry.index) }
+        if copy.flags & replicaFlag != 0 {
+            replicaQueue.remove(entry.index)
+            usage.replicaBytes -= Int(copy.extent.capacity)
+        } else {
+            queue.remove(entry.index)
+            usage.ownBytes -= Int(copy.extent.capacity)
+        }
+        noteRetired(entry.index, copy.extent)
+        if isFreeToo { free(retired.removeLast()) }
         return copy
+    }
+
+    private func noteRetired(_ number: UInt32, _ extent: Extent) {
+        retired.append(number)
+        retiredSinceScan += 1
+        usage.retiredBytes += Int(extent.capacity)
     }
 
     private func isPinned(_ entry: EntryReference) -> Bool {

@@ -14,6 +14,7 @@ final class PinSegment {
     let file: MemoryFile
     private let mapping: SharedMapping
     private(set) var granted = firstGrant
+    private(set) var pinsAtLastScan = 0
 
     init(process: UInt64) throws(SystemError) {
         file = try MemoryFile(anonymous: "fluxon-pins-\(process)", byteCount: Self.wordLimit * 8)
@@ -32,9 +33,14 @@ final class PinSegment {
 
     /// All non-zero words, each loaded with acquire (P5).
     func scan(_ body: (UInt64) -> Void) {
+        var pins = 0
         for word in 0..<granted {
             let pin = cfluxon_load_acquire(mapping.base + word * 8)
-            if pin != 0 { body(pin) }
+            if pin != 0 {
+                pins += 1
+                body(pin)
+            }
         }
+        pinsAtLastScan = pins
     }
 }

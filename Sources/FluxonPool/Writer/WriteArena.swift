@@ -10,7 +10,8 @@ package final class WriteArena: @unchecked Sendable {
     // SAFETY: `spans` is touched under its lock only. What is written in a span is this process's own affair until it commits.
     private let file: MemoryFile
     private let mapping: SharedMapping
-    private let spans = Mutex<[PoolSpan]>([])
+    /// In bytes of the file.
+    private let spans = Mutex(SpanSet())
 
     /// - Parameter pool: the pool's file, open for writing, as passed by the owner to a process that may put.
     package init(pool: MemoryFile) throws(PoolError) {
@@ -18,20 +19,21 @@ package final class WriteArena: @unchecked Sendable {
         do { mapping = try SharedMapping(reserving: try pool.byteCount()) } catch { throw .system("a write arena: \(error)") }
     }
 
-    /// Maps a granted span and touches its pages, so that the first put into it does not pay for them. One that is mapped already
-    /// stays as it is: other threads write there.
+    /// Maps a granted span and touches its pages, so that the first put into it does not pay for them. What is mapped already stays as it
+    /// is: other threads write there.
     package func map(_ span: PoolSpan) throws(PoolError) {
-        guard !isMapped(from: span.offset, to: span.offset &+ span.byteCount) else { return }
         guard let range = pages(of: span) else {
             throw .damaged("a granted span of \(span.byteCount) bytes at \(span.offset) is outside the pool")
         }
-        do {
-            try mapping.map(file, range)
-            try mapping.populate(range, writable: true)
-        } catch {
-            throw .system("map a granted span: \(error)")
+        for missing in spans.withLock({ $0.missing(in: range) }) {
+            do {
+                try mapping.map(file, missing)
+                try mapping.populate(missing, writable: true)
+            } catch {
+                throw .system("map a granted span: \(error)")
+            }
+            spans.withLock { $0.insert(missing) }
         }
-        spans.withLock { $0.append(span) }
     }
 
     /// Bytes of the pool's file: no process is granted more.
@@ -55,37 +57,14 @@ package final class WriteArena: @unchecked Sendable {
         guard let range = pages(of: span) else {
             throw .damaged("a withdrawn span of \(span.byteCount) bytes at \(span.offset) is outside the pool")
         }
-        spans.withLock { spans in
-            spans = spans.flatMap { held -> [PoolSpan] in
-                let (start, end) = (held.offset, held.offset + held.byteCount)
-                let (from, to) = (max(start, span.offset), min(end, span.offset + span.byteCount))
-                guard from < to else { return [held] }
-                var rest: [PoolSpan] = []
-                if start < from { rest.append(PoolSpan(offset: start, byteCount: from - start)) }
-                if to < end { rest.append(PoolSpan(offset: to, byteCount: end - to)) }
-                return rest
-            }
-        }
+        spans.withLock { $0.remove(range) }
         do { try mapping.unmap(range) } catch { throw .system("unmap a withdrawn span: \(error)") }
     }
 
-    /// Where to write an extent; nil when it does not lie in mapped spans. O(spans).
+    /// Where to write an extent; nil when it does not lie in mapped spans. O(log spans).
     package func bytes(of extent: Extent) -> UnsafeMutableRawBufferPointer? {
-        guard let range = range(extent.offset, extent.capacity) else { return nil }
-        guard isMapped(from: extent.offset, to: extent.offset + extent.capacity) else { return nil }
+        guard let range = range(extent.offset, extent.capacity), spans.withLock({ $0.contains(range) }) else { return nil }
         return UnsafeMutableRawBufferPointer(start: mapping.base + range.lowerBound, count: range.count)
-    }
-
-    /// O(spans).
-    private func isMapped(from start: UInt64, to end: UInt64) -> Bool {
-        spans.withLock { spans in
-            var position = start
-            // Adjacent spans may have been granted one by one; an extent may lie across them.
-            while position < end, let span = spans.first(where: { $0.offset <= position && position < $0.offset + $0.byteCount }) {
-                position = span.offset + span.byteCount
-            }
-            return position >= end
-        }
     }
 
     /// The kernel would take more than a span that ends within a page.

@@ -12,7 +12,8 @@ package struct LocalRequest: Hashable, Sendable {
     }
 
     package enum Body: Hashable, Sendable {
-        /// Extents of at least `byteCount` bytes each to write into. Answer: `granted`, with one at least.
+        /// Extents of at least `byteCount` bytes each to write into. Answer: `granted`, with one at least; with none where a value of at most
+        /// `Limits.socketPutBytes` is to come by `upload`.
         case reserve(byteCount: UInt64, count: UInt64)
         /// Publish what was written. Answer: `outcome`.
         case commit(Commit)
@@ -30,7 +31,7 @@ package struct LocalRequest: Hashable, Sendable {
         case giveBack([LocalExtent])
         /// These spans are no longer mapped for writing (CONSISTENCY F1). No answer.
         case unmapped([LocalExtent])
-        /// A piece of a value of a process that maps nothing; the last one commits. Answer to the last: `outcome`.
+        /// A piece of a value of a process that maps nothing or puts little; the last one commits. Answer to the last: `outcome`.
         case upload(Upload)
         /// The process is done with this session: nothing is mapped, nothing is pinned. No answer.
         case leave
