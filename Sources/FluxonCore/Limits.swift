@@ -17,8 +17,6 @@ package enum Limits {
     /// Size of a log file from which on it is put aside, and how many of those are kept.
     package static let logFileBytes = 16 << 20
     package static let logFilesKept = 3
-    /// Members of one cluster.
-    package static let members = 4096
     /// Owners of one cluster: numbers of its roster, those of lost ones too until they are given anew.
     package static let owners = 4096
     /// Lost owners that keep their numbers for the case that they return; beyond these the next new owner gets such a number.

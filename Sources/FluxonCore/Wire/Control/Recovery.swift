@@ -48,11 +48,9 @@ package struct RecoveryAnswer: Hashable, Sendable {
 
     package func encoded() -> [UInt8] {
         var writer = ProtobufWriter()
-        for owner in owners {
-            writer.message(field: 1) { writer in
-                writer.string(owner.instance.name, field: 1)
-                writer.boolean(owner.isKept, field: 2)
-            }
+        writer.list(owners, limit: Limits.owners, field: 1) { owner, writer in
+            writer.string(owner.instance.name, limit: Limits.nameBytes, field: 1)
+            writer.boolean(owner.isKept, field: 2)
         }
         writer.unsigned(missing, field: 2)
         writer.boolean(isDone, field: 3)
@@ -64,7 +62,7 @@ package struct RecoveryAnswer: Hashable, Sendable {
         while let field = try reader.next() {
             switch field {
             case 1:
-                guard owners.count < Limits.members else { throw .tooMany(field: 1, limit: Limits.members) }
+                guard owners.count < Limits.owners else { throw .tooMany(field: 1, limit: Limits.owners) }
                 owners.append(try reader.recoveredOwner())
             case 2: missing = try reader.unsigned()
             case 3: isDone = try reader.boolean()
