@@ -133,7 +133,7 @@ let testTargets: [Target] = [
     tests("FluxonTransferTests", ["FluxonCore", "FluxonSystem", "FluxonTLS", "FluxonTransfer", "FluxonTestFiles"]),
     // The embedded metadata as a process of its own: only such a one can be killed.
     .executableTarget(
-        name: "fluxon-test-etcd", dependencies: ["FluxonSystem", "FluxonEtcdEmbedded"], path: "Tests/FluxonTestEtcd",
+        name: "fluxon-test-etcd", dependencies: ["FluxonSystem", "FluxonEtcdEmbedded", logging], path: "Tests/FluxonTestEtcd",
         swiftSettings: settings),
     tests(
         "FluxonEtcdTests",

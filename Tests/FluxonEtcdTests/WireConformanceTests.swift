@@ -134,7 +134,9 @@ import Testing
         }
     }
 
-    @Test("the member that leads is in the list of members, with an address that answers; the health service too", arguments: Backend.allCases)
+    @Test(
+        "the member that leads is in the list of members, with an address that answers; the health service too", arguments: Backend.allCases
+    )
     func members(_ backend: Backend) async throws {
         try await Self.with(backend) { fixture, rpc in
             let status = try await WireStatusResponse(serializedBytes: rpc.unary(EtcdMethod.status, []))

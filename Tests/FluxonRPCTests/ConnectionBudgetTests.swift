@@ -53,6 +53,21 @@ import Testing
         #expect(budget.excess == nil)
     }
 
+    @Test("much is read at a time of a peer whose frames are long, and little of one whose frames are short")
+    mutating func reads() {
+        let least = budget.readBytes
+        for _ in 0..<10 {
+            budget.read(budget.readBytes)
+            _ = takes(2, .payload)
+            budget.beginTurn()
+        }
+        #expect(budget.readBytes == 16 * least)
+        budget.read(budget.readBytes)
+        _ = takes(1000, .payload)
+        budget.beginTurn()
+        #expect(budget.readBytes == least)
+    }
+
     @Test("oddities beyond the allowance end the connection, and it stays ended")
     mutating func oddities() {
         let isFine = takes(100, .oddity)
@@ -88,6 +103,7 @@ import Testing
             _ = takes(1, .reset)
         }
         #expect(budget.excess == nil && !budget.isLow)
+        budget.endedCall()
         _ = takes(15, .reset)
         #expect(budget.isLow)
         budget.refill(now: Self.instant(100))

@@ -34,6 +34,11 @@ final class EchoFixture: Sendable {
             throw RPCError(.failedPrecondition, String(decoding: message, as: UTF8.self), trailers: ["reason": "test"])
         }
         server.handle("/test.Echo/Never") { _ in }
+        server.streaming("/test.Echo/LateFail") { call in
+            call.withStream { $0.sendInitialMetadata() }
+            while try await call.next() != nil {}
+            throw RPCError(.aborted, "late")
+        }
         server.handle("/test.Echo/Stream") { stream in
             stream.onMessage = { [weak stream] in stream?.send($0) }
             stream.onHalfClose = { [weak stream] in stream?.finish(.ok) }

@@ -6,7 +6,9 @@ import Testing
 
 /// Floods of every kind from one connection, against the server as a whole. `FloodLongTests` measures what others notice.
 @Suite(.timeLimit(.minutes(1))) struct FloodTests {
-    fileprivate static func repeated(_ bytes: [UInt8], _ count: Int) -> [UInt8] { Array([[UInt8]](repeating: bytes, count: count).joined()) }
+    fileprivate static func repeated(_ bytes: [UInt8], _ count: Int) -> [UInt8] {
+        Array([[UInt8]](repeating: bytes, count: count).joined())
+    }
 
     /// Requests that are reset at once.
     fileprivate static func resets(_ count: Int) -> [UInt8] {

@@ -10,8 +10,7 @@ import Testing
         "grpcio's client is served",
         arguments: [
             "unary", "large", "many", "server_stream", "client_stream", "bidirectional", "deadline", "cancel", "metadata", "error",
-            "health",
-            "slow_reader",
+            "health", "refused", "slow_reader",
         ])
     func grpcio(name: String) async throws {
         let fixture = try await EchoFixture()

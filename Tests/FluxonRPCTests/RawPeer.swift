@@ -24,7 +24,11 @@ final class RawPeer: Sendable {
     }
 
     /// The other side's frames as they come, until it closes or is silent for so long.
-    func frames(within silence: Duration) -> AsyncThrowingStream<Frame, any Error> {
+    ///
+    /// - Parameter isLast: After which frame to read no more.
+    func frames(
+        within silence: Duration, until isLast: @escaping @Sendable (Frame) -> Bool = { _ in false }
+    ) -> AsyncThrowingStream<Frame, any Error> {
         let (frames, sink) = AsyncThrowingStream.makeStream(of: Frame.self)
         let milliseconds = CInt(silence.components.seconds * 1000)
         do {
@@ -34,10 +38,13 @@ final class RawPeer: Sendable {
                 while true {
                     var poller = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
                     guard poll(&poller, 1, milliseconds) > 0 else { break }
-                    guard case .moved(let count) = chunk.withUnsafeMutableBytes({ Socket.receive(descriptor.number, into: $0) }) else { break }
+                    guard case .moved(let count) = chunk.withUnsafeMutableBytes({ Socket.receive(descriptor.number, into: $0) }) else {
+                        break
+                    }
                     bytes.append(contentsOf: chunk.prefix(count))
                     let whole = Self.frames(bytes)
                     for frame in whole { sink.yield(frame) }
+                    if whole.contains(where: isLast) { break }
                     bytes.removeFirst(whole.reduce(0) { $0 + 9 + $1.payload.count })
                 }
                 sink.finish()
@@ -74,6 +81,11 @@ final class RawPeer: Sendable {
     }
 
     func shutdownWrite() { Socket.shutdownWrite(descriptor.number) }
+
+    /// Reads until the other side has taken what was sent first, which its acknowledgement of SETTINGS shows.
+    func waitUntilTaken() async throws {
+        for try await frame in frames(within: .seconds(10), until: { $0.kind == 4 && $0.flags == 1 }) where frame.kind == 7 { return }
+    }
 
     /// All bytes until the other side closes.
     func readUntilEnd() async throws -> [UInt8] {

@@ -133,8 +133,7 @@ package final class RPCClient: @unchecked Sendable {
         case .connected(let connection):
             if !connection.session.hasGoAway, put(stream, on: connection, hasWaited: false) { return }
             retire(connection)
-            wait(stream)
-            connect()
+            attach(stream)
         case .connecting: wait(stream)
         case .idle:
             wait(stream)

@@ -57,7 +57,11 @@ package final class RPCServer: @unchecked Sendable {
         _ descriptor: consuming Descriptor, context: AnyObject?, received: [UInt8] = [], tls: TLSContext? = nil,
         onClose: ((RPCError?) -> Void)? = nil
     ) {
-        guard !isDraining, makeRoom() else { return }
+        guard !isDraining else { return }
+        guard makeRoom() else {
+            onClose?(RPCError(.resourceExhausted, "\(limits.connections) connections are open, and all have calls"))
+            return
+        }
         let peer = Self.describe(descriptor.number)
         let connection: RPCConnection
         do throws(SystemError) {

@@ -42,12 +42,20 @@ package struct ConnectionBudget: Sendable {
     /// Oddities that a DATA frame to the peer gives reason for: it moves two windows.
     private static let odditiesPerData = 2
 
+    private static let leastReadBytes = 16 << 10
+    private static let mostReadBytes = 256 << 10
+    /// From this many bytes in each frame on, bytes and not frames are what a read costs.
+    private static let longFrameBytes = 512
+
     private let limits: RPCLimits
     private var oddities: Allowance
     private var resets: Allowance
     private var turnFrames = 0
     private var turnCalls = 0
     private var turnHeaderBytes = 0
+    private var turnBytes = 0
+    /// How many bytes to read in a turn: few of a peer whose frames are short, since each of them costs time.
+    package private(set) var readBytes = Self.leastReadBytes
     /// Of the list of fields that is being read.
     private var listBytes = 0
     /// Set once, for good.
@@ -65,6 +73,11 @@ package struct ConnectionBudget: Sendable {
     }
 
     package mutating func beginTurn() {
+        if turnBytes > 0 {
+            let isBulk = turnBytes >= max(turnFrames, 1) * Self.longFrameBytes
+            readBytes = isBulk ? min(readBytes * 2, Self.mostReadBytes) : Self.leastReadBytes
+        }
+        turnBytes = 0
         turnFrames = 0
         turnCalls = 0
         turnHeaderBytes = 0
@@ -77,6 +90,8 @@ package struct ConnectionBudget: Sendable {
         oddities.refill(now: now)
         resets.refill(now: now)
     }
+
+    package mutating func read(_ byteCount: Int) { turnBytes += byteCount }
 
     // MARK: What the peer does. False: the connection is over.
 

@@ -44,12 +44,14 @@ extension RPCConnection {
     /// False when there is nothing more to read without a report of the kernel.
     private func readPiece() -> Bool {
         guard let number = socketNumber else { return false }
-        switch Socket.receive(number, into: buffer.bytes) {
+        let wanted = min(session.budget.readBytes, buffer.bytes.count)
+        switch Socket.receive(number, into: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<wanted])) {
         case .moved(let count):
             noteActivity()
+            session.budget.read(count)
             deliver(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer.bytes)[..<count]))
             // A short read has emptied the socket: the next bytes make a new report, and after the end there is none.
-            return !isClosed && (hasLeft || count == buffer.bytes.count || isEndReported)
+            return !isClosed && (hasLeft || count == wanted || isEndReported)
         case .wouldBlock: return false
         case .ended:
             close(closedByPeer)

@@ -21,6 +21,8 @@ enum NGHTTP2 {
         nghttp2_option_set_max_send_header_block_length(options, limits.headerListBytes * 2)
         // Blanks around a value are no reason to reset a call: HeaderBlock takes them off.
         nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(options, 1)
+        // So are answers that wait, of which nghttp2 allows a thousand without a word to the peer.
+        nghttp2_option_set_max_outbound_ack(options, limits.queuedFrames)
         // Resets are counted by ConnectionBudget, which knows of the calls that ended in order.
         nghttp2_option_set_stream_reset_rate_limit(options, UInt64.max, 1)
         // Frames of unknown kinds are reported, so that they can be counted.
@@ -94,7 +96,7 @@ enum NGHTTP2 {
         }
     }
 
-    private static func setCallbacks(_ callbacks: OpaquePointer) {
+    private static func setSendingCallbacks(_ callbacks: OpaquePointer) {
         nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, _, frameHeader, length, source, userData in
             guard let session = NGHTTP2.session(userData), let frameHeader, let pointer = source?.pointee.ptr else {
                 return CInt(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
@@ -109,6 +111,25 @@ enum NGHTTP2 {
         nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks) { _, _, _, _, _, maxFrameSize, _ in
             Int(min(maxFrameSize, 256 << 10))
         }
+        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { handle, frame, userData in
+            guard let session = NGHTTP2.session(userData), let frame else { return 0 }
+            let header = frame.pointee.hd
+            if UInt32(header.type) == UInt32(NGHTTP2_GOAWAY.rawValue), frame.pointee.goaway.error_code != 0 {
+                session.gaveUp(NGHTTP2.words(of: frame.pointee.goaway))
+            }
+            guard session.role == .server, UInt32(header.flags) & UInt32(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let handle else {
+                return 0
+            }
+            // The answer is complete and the client still sends: tell it to stop (RFC 9113 §8.1).
+            if nghttp2_session_get_stream_remote_close(handle, header.stream_id) == 0 {
+                nghttp2_submit_rst_stream(handle, 0, header.stream_id, UInt32(NGHTTP2_NO_ERROR.rawValue))
+            }
+            return 0
+        }
+    }
+
+    private static func setCallbacks(_ callbacks: OpaquePointer) {
+        setSendingCallbacks(callbacks)
         setBudgetCallbacks(callbacks)
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { handle, frame, userData in
             guard let session = NGHTTP2.session(userData), let frame else { return 0 }
@@ -139,21 +160,6 @@ enum NGHTTP2 {
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { handle, frame, userData in
             guard let session = NGHTTP2.session(userData), let frame else { return 0 }
             NGHTTP2.frameReceived(handle, frame, session)
-            return 0
-        }
-        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { handle, frame, userData in
-            guard let session = NGHTTP2.session(userData), let frame else { return 0 }
-            let header = frame.pointee.hd
-            if UInt32(header.type) == UInt32(NGHTTP2_GOAWAY.rawValue), frame.pointee.goaway.error_code != 0 {
-                session.gaveUp(NGHTTP2.words(of: frame.pointee.goaway))
-            }
-            guard session.role == .server, UInt32(header.flags) & UInt32(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let handle else {
-                return 0
-            }
-            // The answer is complete and the client still sends: tell it to stop (RFC 9113 §8.1).
-            if nghttp2_session_get_stream_remote_close(handle, header.stream_id) == 0 {
-                nghttp2_submit_rst_stream(handle, 0, header.stream_id, UInt32(NGHTTP2_NO_ERROR.rawValue))
-            }
             return 0
         }
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, errorCode, userData in

@@ -175,6 +175,7 @@ package final class RPCStream {
         hasSentStatus = true
         if hasResponded {
             session?.sendTrailers(self, status)
+            session?.onOutput?()
         } else {
             hasResponded = true
             session?.respond(self, only: status)

@@ -112,9 +112,21 @@ def error():
 def health():
     check(channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=10) == b"\x08\x01", "not serving")
     expect_error(lambda: channel.unary_unary("/grpc.health.v1.Health/Check")(b"\x0a\x01x", timeout=10), grpc.StatusCode.NOT_FOUND)
+    long = b"\x0a\xac\x02" + b"x" * 300
+    expect_error(lambda: channel.unary_unary("/grpc.health.v1.Health/Check")(long, timeout=10), grpc.StatusCode.NOT_FOUND)
+    check(channel.unary_unary("/grpc.health.v1.Health/Check")(b"\x7a\x01y", timeout=10) == b"\x08\x01", "an unknown field is refused")
+    expect_error(lambda: next(channel.stream_stream("/grpc.health.v1.Health/Watch")(iter(()), timeout=10)), grpc.StatusCode.UNIMPLEMENTED)
     watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=10)
     check(next(iter(watch)) == b"\x08\x01", "not serving in watch")
     watch.cancel()
+
+
+def refused():
+    """What this server does not take ends its call, with a status, and the connection goes on."""
+    call = method("unary_unary", "Unary")
+    expect_error(lambda: call(b"x" * 1000, timeout=10, compression=grpc.Compression.Gzip), grpc.StatusCode.UNIMPLEMENTED)
+    expect_error(lambda: call(b"", timeout=10, metadata=(("x-long", "y" * 45_000), ("x-longer", "y" * 45_000))), grpc.StatusCode.RESOURCE_EXHAUSTED)
+    check(call(b"1", timeout=10) == b"1", "the connection is gone")
 
 
 def slow_reader():

@@ -53,6 +53,13 @@ def stream(messages, context):
     yield from messages
 
 
+def late_fail(messages, context):
+    context.send_initial_metadata(())
+    for _ in messages:
+        pass
+    context.abort(grpc.StatusCode.ABORTED, "late")
+
+
 handlers = {
     "Unary": grpc.unary_unary_rpc_method_handler(unary),
     "Fail": grpc.unary_unary_rpc_method_handler(fail),
@@ -62,6 +69,7 @@ handlers = {
     "Metadata": grpc.unary_unary_rpc_method_handler(metadata),
     "Repeat": grpc.stream_stream_rpc_method_handler(repeat),
     "Count": grpc.stream_unary_rpc_method_handler(count),
+    "LateFail": grpc.stream_stream_rpc_method_handler(late_fail),
     "Stream": grpc.stream_stream_rpc_method_handler(stream),
 }
 server = grpc.server(
