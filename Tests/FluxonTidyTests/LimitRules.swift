@@ -9,7 +9,9 @@ enum LimitRules {
     static func members(of limits: SourceFile) -> [String] {
         limits.code.compactMap { line in
             let words = line.split(separator: " ")
-            guard let place = words.firstIndex(of: "let"), place > 0, words[place - 1] == "static", place + 1 < words.count else { return nil }
+            guard let place = words.firstIndex(of: "let"), place > 0, words[place - 1] == "static", place + 1 < words.count else {
+                return nil
+            }
             return String(words[place + 1].prefix { $0.isLetter || $0.isNumber })
         }
     }

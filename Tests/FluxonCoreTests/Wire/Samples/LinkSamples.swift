@@ -63,7 +63,8 @@ extension MasterMessage {
             .done(operation: chance.number(), outcome(&chance), publishes: chance.chance(), isExposed: chance.chance())
         case 1:
             .invalidate(
-                Invalidation(number: chance.number(), key: chance.key(), cause: chance.chance() ? chance.reference() : nil))
+                Invalidation(
+                    number: chance.number(), key: chance.key(), upTo: chance.version(), cause: chance.chance() ? chance.reference() : nil))
         case 2:
             {
                 let (one, other) = (chance.number(), chance.number())
