@@ -31,6 +31,8 @@ final class TestCluster {
     let externals: [RoleProcess]
     /// A process of its own only with `Metadata.etcd`.
     let etcd: RoleProcess?
+    /// Where it really serves, beside any proxy.
+    let etcdEndpoint: String?
     let proxies: [FaultProxy]
     /// Of the masters' machine, then of each owner's; empty: this machine's own clocks.
     let clocks: [FaultClock]
@@ -56,10 +58,12 @@ final class TestCluster {
     ///   - hasProxies: Everything that goes over TCP between roles goes through `proxies`, where it can be disturbed.
     ///   - hasOwnMemory: The pools lie in a tmpfs of their own that can be filled, where this user may mount one.
     ///   - hasOwnDisk: Logs, sockets and embedded metadata lie in a tmpfs of their own, too.
+    ///   - hasOwnerDisks: Each owner's logs, sockets and shared.json lie in a tmpfs of their own, of 16 MiB, where this user may mount one.
+    ///   - etcdQuotaBytes: What etcd may take before it refuses to write; nil: its own default.
     init(
         owners count: Int = 2, masters masterCount: Int = 1, metadata: Metadata = .embedded, poolBytes: Int = 64 << 20,
         hasExternals: Bool = false, usesTLS: Bool = false, hasProxies: Bool = false, hasOwnMemory: Bool = false, hasOwnDisk: Bool = false,
-        clocks kind: Clocks = .real
+        hasOwnerDisks: Bool = false, etcdQuotaBytes: Int? = nil, clocks kind: Clocks = .real
     ) throws {
         let name = "fxk-\(UInt32.random(in: 0 ... .max))"
         folder = "/tmp/\(name)"
@@ -69,10 +73,19 @@ final class TestCluster {
         // Room for pools of earlier lives: a process that is stopped holds on to them.
         if hasOwnMemory { mount("tmpfs", poolFolder, "tmpfs", 0, "size=\(poolBytes * count * 5)") }
         if hasOwnDisk { mount("tmpfs", folder, "tmpfs", 0, "size=\(16 << 20)") }
-        // One certificate for every role of this machine.
-        let tls = try usesTLS ? TestCertificates.shared.get() : nil
-        let tlsLines =
-            tls.map { ["tls: {certificate: \($0.path("server.pem")), key: \($0.path("server.key")), ca: \($0.path("ca.pem"))}"] } ?? []
+        for number in 1...count where hasOwnerDisks {
+            try File.makeDirectories("\(folder)/run-\(number)")
+            mount("tmpfs", "\(folder)/run-\(number)", "tmpfs", 0, "size=\(16 << 20)")
+        }
+        // One certificate for every role of this machine, in files of this cluster's own: they can be renewed.
+        let (certificate, key, authority) = ("\(folder)/node.pem", "\(folder)/node.key", "\(folder)/ca.pem")
+        let tlsLines = usesTLS ? ["tls: {certificate: \(certificate), key: \(key), ca: \(authority)}"] : []
+        if usesTLS {
+            let certificates = try TestCertificates.shared.get()
+            for (name, path) in [("server.pem", certificate), ("server.key", key), ("ca.pem", authority)] {
+                try File.replace(path, with: File.readAll(certificates.path(name), limit: 1 << 16))
+            }
+        }
         let ports = try Ports(masters: masterCount, owners: count)
         proxies = hasProxies ? try ports.proxies() : []
         let endpoint = "http://127.0.0.1:\(ports.metadata)"
@@ -95,7 +108,8 @@ final class TestCluster {
                 environment: clocks.isEmpty ? [:] : clocks[machine].environment)
         }
 
-        etcd = metadata == .etcd ? try Self.etcd(endpoint, in: folder) : nil
+        etcd = metadata == .etcd ? try Self.etcd(endpoint, quotaBytes: etcdQuotaBytes, in: folder) : nil
+        etcdEndpoint = metadata == .etcd ? endpoint : nil
         let kept =
             metadata == .etcd
             ? "etcd_endpoints: [\"\(usedEndpoint)\"]"
@@ -132,7 +146,15 @@ final class TestCluster {
         try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".calls") }.map { "\(folder)/\($0)" }
     }
 
-    private static func etcd(_ endpoint: String, in folder: String) throws -> RoleProcess {
+    /// The files that the roles read their certificate and its key from, where they use TLS: what `name` of `TestCertificates` is.
+    func renewCertificate(to name: String) throws {
+        let certificates = try TestCertificates.shared.get()
+        for (from, to) in [("\(name).key", "node.key"), ("\(name).pem", "node.pem")] {
+            try File.replace("\(folder)/\(to)", with: File.readAll(certificates.path(from), limit: 1 << 16))
+        }
+    }
+
+    private static func etcd(_ endpoint: String, quotaBytes: Int?, in folder: String) throws -> RoleProcess {
         let peer = "http://127.0.0.1:\(try Kernel.freeLoopbackPort())"
         return RoleProcess(
             name: "etcd", executable: "/usr/bin/etcd",
@@ -140,13 +162,13 @@ final class TestCluster {
                 "--data-dir", "\(folder)/etcd", "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
                 "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=\(peer)",
                 "--unsafe-no-fsync",
-            ], folder: folder, announcesReadiness: false)
+            ] + (quotaBytes.map { ["--quota-backend-bytes", "\($0)"] } ?? []), folder: folder, announcesReadiness: false)
     }
 
     deinit {
         for process in externals + owners + masters + (etcd.map { [$0] } ?? []) { process.kill() }
         for proxy in proxies { proxy.close() }
-        for path in [poolFolder, folder] { umount2(path, CInt(MNT_DETACH)) }
+        for path in owners.indices.map({ "\(folder)/run-\($0 + 1)" }) + [poolFolder, folder] { umount2(path, CInt(MNT_DETACH)) }
         // Logs of a failed test are in its report; folders of memory must not stay.
         for path in [poolFolder, folder] { try? FileManager.default.removeItem(atPath: path) }
     }
