@@ -5,10 +5,10 @@ import Synchronization
 
 /// A business process that a nemesis may kill or stop at any moment: puts, replaces, removes and reads until SIGTERM.
 ///
-///     fluxon-chaos-client PATH LOG SEED FIRST [KEY]
+///     fluxon-chaos-client PATH LOG SEED FIRST [KEY | errand:COUNT]
 ///
 /// PATH is where it attaches, LOG where its calls are written down, FIRST the first of the numbers that are its own. With KEY it does
-/// nothing but read that one. It ends with 0 when every call that it began has ended.
+/// nothing but read that one; on an errand it makes so many calls and ends. It ends with 0 when every call that it began has ended.
 @main enum ChaosClient {
     static let keys = KeyPlan(hot: 4, cold: 40, period: .seconds(15))
 
@@ -19,8 +19,11 @@ import Synchronization
         signal(SIGTERM) { _ in isStopping.store(true, ordering: .relaxed) }
         let log = try CallLogFile(path: arguments[2], first: first)
         let store = await connect(to: arguments[1])
-        if arguments.count == 6 { return await read(arguments[5], store, log) }
         let workload = Workload(stores: [store], keys: keys, log: log, largestValue: 1 << 20, seed: seed)
+        if arguments.count == 6 {
+            guard arguments[5].hasPrefix("errand:") else { return await read(arguments[5], store, log) }
+            return await workload.errand(Int(arguments[5].dropFirst(7)) ?? 1)
+        }
         try await workload.run { @Sendable in
             while !isStopping.load(ordering: .relaxed) { try await Task.sleep(for: .milliseconds(20)) }
         }

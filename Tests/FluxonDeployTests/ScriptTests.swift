@@ -10,7 +10,8 @@ import Testing
     @Test(
         "every script is bash that parses",
         arguments: [
-            "scripts/demo", "scripts/test", "scripts/install-packages", "scripts/install", "scripts/commit", ".ci/run", "ext_images/fetch",
+            "scripts/demo", "scripts/test", "scripts/install-packages", "scripts/install", "scripts/commit", "scripts/day", ".ci/run",
+            "ext_images/fetch",
             "ext_images/launch.sh",
             "ext_images/etcd/start.sh", "scripts/rdma-vm", "scripts/test-rdma", "scripts/rdma/prepare",
             "ext_images/greptime/start.sh", "ext_images/tikv/start_pd.sh", "ext_images/tikv/start_tikv.sh",
@@ -23,7 +24,8 @@ import Testing
     @Test(
         "a script explains itself",
         arguments: [
-            "scripts/demo", "scripts/test", "scripts/install-packages", "scripts/install", "ext_images/fetch", "ext_images/etcd/start.sh",
+            "scripts/demo", "scripts/test", "scripts/install-packages", "scripts/install", "scripts/day", "ext_images/fetch",
+            "ext_images/etcd/start.sh",
             "scripts/rdma-vm",
             "scripts/test-rdma",
         ])
@@ -38,7 +40,8 @@ import Testing
         arguments: [
             ("scripts/demo", "--fast"), ("scripts/demo", "/no/such/file"), ("scripts/install-packages", "all"),
             ("ext_images/fetch", "etcd"), ("scripts/rdma-vm", "--devices"), ("scripts/rdma-vm", "--hardware"),
-            ("scripts/install", "relative"), ("scripts/install", "--built"), ("scripts/test-rdma", "--slow"),
+            ("scripts/day", "--hours"), ("scripts/day", "--fast"), ("scripts/install", "relative"), ("scripts/install", "--built"),
+            ("scripts/test-rdma", "--slow"),
             ("scripts/test-rdma", "--path"),
         ])
     func usage(path: String, argument: String) throws {

@@ -13,12 +13,18 @@ package struct TestCertificates: Sendable {
         for authority in ["ca", "other-ca"] {
             try openssl("req -x509 \(Self.newKey) -days 2 -subj /CN=\(authority) -keyout \(authority).key -out \(authority).pem")
         }
-        try issue("server", extensions: "subjectAltName=DNS:localhost,IP:127.0.0.1")
+        try issue("server", extensions: Self.loopback)
         try issue("elsewhere", extensions: "subjectAltName=DNS:elsewhere.example")
         try issue("expired", extensions: "subjectAltName=DNS:localhost,IP:127.0.0.1", days: "-days -1")
         try issue("client", extensions: "extendedKeyUsage=clientAuth")
         try issue("stranger", extensions: "subjectAltName=DNS:localhost,IP:127.0.0.1", authority: "other-ca")
     }
+
+    /// This machine's loopback, and the address at which tests put proxies before it.
+    private static let loopback = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:127.0.0.2"
+
+    /// Another certificate and key for the same as `server`, by the same authority: `NAME.pem` and `NAME.key`.
+    package func renewServer(as name: String) throws { try issue(name, extensions: Self.loopback) }
 
     package func path(_ name: String) -> String { "\(folder)/\(name)" }
 

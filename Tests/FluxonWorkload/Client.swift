@@ -20,13 +20,15 @@ package struct Client {
         let number = log.newNumber()
         let bytes = TestValue.bytes(number: number, count: count)
         await call(key, .put(number)) { store throws(FluxonError) in
-            try await store.put(key, bytes, timeout: timeout)
+            try await store.put(TestKey.bytes(key), bytes, timeout: timeout)
             return .done
         }
     }
 
     mutating func remove(_ key: String) async {
-        await call(key, .remove) { store throws(FluxonError) in try await store.remove(key, timeout: timeout) ? .done : .saw(nil) }
+        await call(key, .remove) { store throws(FluxonError) in
+            try await store.remove(TestKey.bytes(key), timeout: timeout) ? .done : .saw(nil)
+        }
     }
 
     /// Reads, and writes on the condition that what was read is still there.
@@ -36,7 +38,7 @@ package struct Client {
         let bytes = TestValue.bytes(number: number, count: count)
         let condition: Condition = seen.version.map { .version($0) } ?? .absent
         await call(key, .replace(expected: seen.number, with: number)) { store throws(FluxonError) in
-            try await store.put(key, bytes, if: condition, timeout: timeout)
+            try await store.put(TestKey.bytes(key), bytes, if: condition, timeout: timeout)
             return .done
         }
     }
@@ -55,7 +57,7 @@ package struct Client {
         var found: Value?
         var number: UInt64?
         let outcome = await call(key, intent) { store throws(FluxonError) in
-            found = try await store.get(key, timeout: timeout)
+            found = try await store.get(TestKey.bytes(key), timeout: timeout)
             number = found.flatMap(TestValue.number)
             if found != nil, number == nil { throw FluxonError(.internalError, "mixed") }
             return .saw(number)

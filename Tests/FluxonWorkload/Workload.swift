@@ -55,6 +55,24 @@ package struct Workload: Sendable {
         }
     }
 
+    /// What a process does that comes for a moment: `count` calls, half of them on keys of all lengths.
+    package func errand(_ count: Int) async {
+        var random = SeededRandom(seed: seed)
+        for store in stores {
+            var client = Client(store: store, log: log, timeout: timeout)
+            for _ in 0..<count {
+                let isOdd = Bool.random(using: &random)
+                let key = isOdd ? TestKey.oddName(Int.random(in: 0..<100, using: &random)) : keys.key(&random, at: HistoryClock.now)
+                switch Int.random(in: 0..<20, using: &random) {
+                case 0: await client.remove(key)
+                case 1..<4: await client.replace(key, count: size(&random))
+                case 4..<10: await client.put(key, count: size(&random))
+                default: await client.get(key)
+                }
+            }
+        }
+    }
+
     private func write(_ store: Store, seed: UInt64) async {
         var random = SeededRandom(seed: seed)
         var client = Client(store: store, log: log, timeout: timeout)

@@ -15,8 +15,7 @@ final class ClientSlot {
     private let recorder: HistoryRecorder
     private var life = 0
     private(set) var process: RoleProcess
-    private var log = Descriptor(owning: -1)
-    private var rest: [UInt8] = []
+    private var calls: CallLogReader?
 
     /// - Parameters:
     ///   - owner: Whose clients these are.
@@ -42,12 +41,11 @@ final class ClientSlot {
 
     func start() throws {
         life += 1
-        let calls = "\(folder)/\(name).\(life).calls"
-        log = Descriptor(owning: open(calls, O_RDONLY | O_CREAT | O_CLOEXEC, 0o640))
-        rest = []
+        let calls = CallLogReader(path: "\(folder)/\(name).\(life).calls", name: name, recorder: recorder)
+        self.calls = calls
         process = RoleProcess(
             name: "\(name).\(life)", executable: "\(TestCluster.products)/fluxon-chaos-client",
-            arguments: [path, calls, "\(seed &+ source)", "\(source << 40)"] + (readsOnly.map { [$0] } ?? []), folder: folder,
+            arguments: [path, calls.path, "\(seed &+ source)", "\(source << 40)"] + (readsOnly.map { [$0] } ?? []), folder: folder,
             announcesReadiness: false,
             environment: environment)
         try process.launch()
@@ -70,22 +68,5 @@ final class ClientSlot {
     }
 
     /// Reads what the client has written down since the last time.
-    func collect() {
-        var buffer = [UInt8](repeating: 0, count: 1 << 20)
-        while true {
-            let count = buffer.withUnsafeMutableBytes { read(log.number, $0.baseAddress, $0.count) }
-            guard count > 0 else { return }
-            rest += buffer[..<count]
-            guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { continue }
-            for line in rest[..<end].split(separator: UInt8(ascii: "\n")) {
-                let text = String(decoding: line, as: UTF8.self)
-                guard let line = CallLine(Substring(text)) else {
-                    recorder.violation("\(name) wrote what nobody understands: \(text)")
-                    continue
-                }
-                recorder.record(line)
-            }
-            rest.removeSubrange(...end)
-        }
-    }
+    func collect() { calls?.collect() }
 }

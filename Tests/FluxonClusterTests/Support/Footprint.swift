@@ -69,6 +69,17 @@ struct Footprint {
         Dictionary(uniqueKeysWithValues: figures.map { ($0.key, [baseline.figures[$0.key] ?? 0, $0.value]) })
     }
 
+    /// What the processes took more of while people went on working, beyond what comes and goes with them.
+    func growth(since before: Footprint) -> [String] {
+        let slack = ["own": 8 << 10, "descriptors": 24, "threads": 4]
+        return figures.sorted { $0.key < $1.key }.compactMap { name, now in
+            guard let kind = name.split(separator: " ").last, let slack = slack[String(kind)], let old = before.figures[name] else {
+                return nil
+            }
+            return now > old + slack ? "\(name): \(now), was \(old)" : nil
+        }
+    }
+
     /// What is beyond `baseline` by more than work leaves behind.
     func excess(over baseline: Footprint) -> [String] {
         figures.sorted { $0.key < $1.key }.compactMap { name, now in

@@ -32,6 +32,8 @@ final class TestCluster {
     /// A process of its own only with `Metadata.etcd`.
     let etcd: RoleProcess?
     let etcdTool: EtcdTool
+    /// Where etcd really serves, beside any proxy.
+    var etcdEndpoint: String? { etcd == nil ? nil : etcdTool.endpoint }
     let proxies: [FaultProxy]
     /// Of the masters' machine, then of each owner's; empty: this machine's own clocks.
     let clocks: [FaultClock]
@@ -58,13 +60,14 @@ final class TestCluster {
     ///   - hasOwnMemory: The pools lie in a tmpfs of their own that can be filled, where this user may mount one.
     ///   - etcdUser: etcd asks for users; the roles are one that may read and write what begins with their cluster's name.
     ///   - hasOwnDisk: Logs, sockets and embedded metadata lie in a tmpfs of their own, too.
+    ///   - hasOwnerDisks: Each owner's logs, sockets and shared.json lie in a tmpfs of their own, of 16 MiB, where this user may mount one.
     ///   - shell: What a shell says before the executable of a role, `umask 0; exec` for instance, by the role's name.
     ///   - certificate: Which of `TestCertificates` an instance shows, with TLS.
     init(
         owners count: Int = 2, masters masterCount: Int = 1, metadata: Metadata = .embedded, poolBytes: Int = 64 << 20,
         hasExternals: Bool = false, usesTLS: Bool = false, hasProxies: Bool = false, hasOwnMemory: Bool = false, hasOwnDisk: Bool = false,
-        clocks kind: Clocks = .real, etcdArguments: [String] = [], etcdUser: Bool = false, shell: [String: String] = [:],
-        certificate: (String) -> String = { _ in "server" }
+        hasOwnerDisks: Bool = false, clocks kind: Clocks = .real, etcdArguments: [String] = [], etcdUser: Bool = false,
+        shell: [String: String] = [:], certificate: (String) -> String = { _ in "server" }
     ) throws {
         let name = "fxk-\(UInt32.random(in: 0 ... .max))"
         folder = "/tmp/\(name)"
@@ -74,11 +77,20 @@ final class TestCluster {
         // Room for pools of earlier lives: a process that is stopped holds on to them.
         if hasOwnMemory { mount("tmpfs", poolFolder, "tmpfs", 0, "size=\(poolBytes * count * 5)") }
         if hasOwnDisk { mount("tmpfs", folder, "tmpfs", 0, "size=\(16 << 20)") }
+        for number in 1...count where hasOwnerDisks {
+            try File.makeDirectories("\(folder)/run-\(number)")
+            mount("tmpfs", "\(folder)/run-\(number)", "tmpfs", 0, "size=\(16 << 20)")
+        }
         let tls = try usesTLS ? TestCertificates.shared.get() : nil
-        func tlsLines(_ instance: String) -> [String] {
+        if let tls { try File.replace("\(folder)/ca.pem", with: File.readAll(tls.path("ca.pem"), limit: 1 << 16)) }
+        /// In files of this cluster's own: they can be renewed.
+        func tlsLines(_ instance: String) throws -> [String] {
             guard let tls else { return [] }
             let name = certificate(instance)
-            return ["tls: {certificate: \(tls.path("\(name).pem")), key: \(tls.path("\(name).key")), ca: \(tls.path("ca.pem"))}"]
+            for kind in ["pem", "key"] {
+                try File.replace("\(folder)/node-\(name).\(kind)", with: File.readAll(tls.path("\(name).\(kind)"), limit: 1 << 16))
+            }
+            return ["tls: {certificate: \(folder)/node-\(name).pem, key: \(folder)/node-\(name).key, ca: \(folder)/ca.pem}"]
         }
         let ports = try Ports(masters: masterCount, owners: count)
         proxies = hasProxies ? try ports.proxies() : []
@@ -151,6 +163,14 @@ final class TestCluster {
         try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".calls") }.map { "\(folder)/\($0)" }
     }
 
+    /// The files that the roles read their certificate and its key from, where they use TLS: what `name` of `TestCertificates` is.
+    func renewCertificate(to name: String) throws {
+        let certificates = try TestCertificates.shared.get()
+        for kind in ["key", "pem"] {
+            try File.replace("\(folder)/node-server.\(kind)", with: File.readAll(certificates.path("\(name).\(kind)"), limit: 1 << 16))
+        }
+    }
+
     private static func etcd(_ endpoint: String, _ more: [String], in folder: String) throws -> RoleProcess {
         let peer = "http://127.0.0.1:\(try Kernel.freeLoopbackPort())"
         return RoleProcess(
@@ -165,7 +185,7 @@ final class TestCluster {
     deinit {
         for process in externals + owners + masters + (etcd.map { [$0] } ?? []) { process.kill() }
         for proxy in proxies { proxy.close() }
-        for path in [poolFolder, folder] { umount2(path, CInt(MNT_DETACH)) }
+        for path in owners.indices.map({ "\(folder)/run-\($0 + 1)" }) + [poolFolder, folder] { umount2(path, CInt(MNT_DETACH)) }
         // Logs of a failed test are in its report; folders of memory must not stay.
         for path in [poolFolder, folder] { try? FileManager.default.removeItem(atPath: path) }
     }
