@@ -199,7 +199,7 @@ private struct RoutingStage {
             case .close(let connection):
                 guard let owner = peers.firstIndex(where: { $0.connection == connection }) else { continue }
                 disconnect(owner)
-            case .writeRoster(let instance, let entry): writes.append((instance, entry))
+            case .writeRoster(let instance, let entry), .replaceRoster(_, let instance, let entry): writes.append((instance, entry))
             case .note: break
             }
         }

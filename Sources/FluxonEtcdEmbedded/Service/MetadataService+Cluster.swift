@@ -12,8 +12,8 @@ extension MetadataService {
         }
         writer.message(field: 2) { member in
             member.unsigned(store.memberID, field: 1)
-            member.string("fluxon", field: 2)
-            member.string(clientURL, field: 4)
+            member.string("fluxon", limit: Limits.nameBytes, field: 2)
+            member.string(clientURL, limit: Limits.attributeBytes, field: 4)
         }
         return writer.bytes
     }

@@ -1,5 +1,6 @@
 package import FluxonCore
 package import FluxonRPC
+internal import FluxonSystem
 
 /// An owner that follows the directory.
 struct DirectoryWatcher {
