@@ -26,6 +26,16 @@ package struct PrometheusText: Sendable {
     /// - Parameter labels: In the order in which they are written. Never a key or a peer: their number has no bound that a metrics store
     ///   could live with.
     package mutating func add(_ family: Family, _ labels: [(name: String, value: String)], _ value: UInt64) {
+        add(family, labels, "\(value)")
+    }
+
+    /// The same in seconds, which is what Prometheus wants of every duration.
+    package mutating func add(_ family: Family, _ labels: [(name: String, value: String)], milliseconds: UInt64) {
+        let thousandths = "\(milliseconds % 1000)"
+        add(family, labels, "\(milliseconds / 1000).\(String(repeating: "0", count: 3 - thousandths.count))\(thousandths)")
+    }
+
+    private mutating func add(_ family: Family, _ labels: [(name: String, value: String)], _ value: String) {
         if samples[family.name] == nil { families.append(family) }
         let pairs = labels.map { "\($0.name)=\"\(Self.escaped($0.value, quotes: true))\"" }.joined(separator: ",")
         samples[family.name, default: []].append("\(family.name){\(pairs)} \(value)")

@@ -3,12 +3,14 @@ package enum StatusMetrics {
     /// How a figure's text becomes a number.
     private enum Reading {
         case number
+        /// A duration in milliseconds; the metric is in seconds.
+        case milliseconds
         /// 1 where the figure says this, else 0.
         case isText(String)
 
         func value(of text: String) -> UInt64? {
             switch self {
-            case .number: UInt64(text)
+            case .number, .milliseconds: UInt64(text)
             case .isText(let wanted): text == wanted ? 1 : 0
             }
         }
@@ -22,9 +24,8 @@ package enum StatusMetrics {
         ("term", .number, .init("fluxon_owner_term", .gauge, "Term of the master that the owner follows.")),
         ("generation", .number, .init("fluxon_owner_generation", .gauge, "Life of the owner, counted in the roster.")),
         (
-            "last_failover_ms", .number,
-            .init(
-                "fluxon_owner_last_failover_milliseconds", .gauge, "How long the owner was without a master at the last change of master.")
+            "last_failover_ms", .milliseconds,
+            .init("fluxon_owner_last_failover_seconds", .gauge, "How long the owner was without a master at the last change of master.")
         ),
         ("pool_bytes", .number, .init("fluxon_owner_pool_bytes", .gauge, "Size of the pool.")),
         ("live_bytes", .number, .init("fluxon_owner_live_bytes", .gauge, "Bytes of the pool that hold values.")),
@@ -64,8 +65,8 @@ package enum StatusMetrics {
         ("state", .isText("leading"), .init("fluxon_master_leading", .gauge, "Whether the master leads and completes commits.")),
         ("term", .number, .init("fluxon_master_term", .gauge, "The master's term.")),
         (
-            "opening_ms", .number,
-            .init("fluxon_master_opening_milliseconds", .gauge, "How long commits waited for owners' inventories after the election.")
+            "opening_ms", .milliseconds,
+            .init("fluxon_master_opening_seconds", .gauge, "How long commits waited for owners' inventories after the election.")
         ),
         ("keys", .number, .init("fluxon_master_keys", .gauge, "Keys that the master routes.")),
         ("members", .number, .init("fluxon_master_members", .gauge, "Owners and externals that the master knows.")),
@@ -89,7 +90,12 @@ package enum StatusMetrics {
                 guard let figure = section.figures.first(where: { $0.name == entry.figure }),
                     let value = entry.reading.value(of: figure.value)
                 else { continue }
-                text.add(entry.family, [("instance", String(words[1]))], value)
+                let labels = [(name: "instance", value: String(words[1]))]
+                if case .milliseconds = entry.reading {
+                    text.add(entry.family, labels, milliseconds: value)
+                } else {
+                    text.add(entry.family, labels, value)
+                }
             }
         }
     }

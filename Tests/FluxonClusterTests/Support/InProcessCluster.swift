@@ -1,3 +1,4 @@
+import Fluxon
 import FluxonCore
 import FluxonEtcdEmbedded
 import FluxonMaster
@@ -88,10 +89,8 @@ final class InProcessCluster: @unchecked Sendable {
             try OwnerConfiguration(yaml: text, file: "owner"), makeDevices: { _, _ in NetworkDevicesDouble(told: told) }, logger: logger)
         let task = Task { try await node.run() }
         owners[index] = task
-        // An owner announces itself by this file; one that cannot start ends its task instead.
-        while !FileManager.default.fileExists(atPath: "\(folder)/run-\(index + 1)/shared.json") {
-            try await Task.sleep(for: .milliseconds(5))
-        }
+        // It says why not until a master has taken it; one that cannot start ends its task instead.
+        while (try? await Store.connect(to: ownerSocket(index))) == nil { try await Task.sleep(for: .milliseconds(5)) }
     }
 
     func stopMaster(_ index: Int) async { await Self.stop(masters.removeValue(forKey: index)) }
