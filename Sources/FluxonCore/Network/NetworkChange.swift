@@ -91,7 +91,8 @@ extension NetworkChange {
         var writer = ProtobufWriter()
         writer.string(owner.name, limit: Limits.nameBytes, field: 1)
         writer.unsigned(action.rawValue, field: 2)
-        for device in devices.prefix(Limits.networkDevices) { writer.string(device, limit: Limits.deviceNameBytes, field: 3) }
+        // Never cut: fewer devices, or a shorter name, would be another change. Too much is for the receiver to refuse.
+        for device in devices { writer.string(device, limit: .max, field: 3) }
         return writer.bytes
     }
 

@@ -57,7 +57,9 @@ extension DirectoryPage: WireMessage {
 }
 
 extension KeysRequest: WireMessage {
-    static func sample(_ chance: inout WireChance) -> KeysRequest { KeysRequest(prefix: chance.key().bytes, position: chance.number()) }
+    static func sample(_ chance: inout WireChance) -> KeysRequest {
+        KeysRequest(prefix: chance.chance() ? [] : chance.key().bytes, position: chance.number())
+    }
 }
 
 extension KeysAnswer: WireMessage {
@@ -67,6 +69,23 @@ extension KeysAnswer: WireMessage {
             Entry(key: chance.key(), byteCount: chance.number(), version: chance.version(), holders: chance.number32())
         }
         answer.next = chance.chance() ? max(1, chance.number()) : nil
+        return answer
+    }
+}
+
+extension RecoveryRequest: WireMessage {
+    static func sample(_ chance: inout WireChance) -> RecoveryRequest {
+        var request = RecoveryRequest()
+        (request.isConfirmed, request.lost) = (chance.chance(), chance.number())
+        return request
+    }
+}
+
+extension RecoveryAnswer: WireMessage {
+    static func sample(_ chance: inout WireChance) -> RecoveryAnswer {
+        var answer = RecoveryAnswer()
+        answer.owners = chance.list(limit: Limits.owners) { Owner(instance: $0.name(), isKept: $0.chance()) }
+        (answer.missing, answer.isDone) = (chance.number(), chance.chance())
         return answer
     }
 }

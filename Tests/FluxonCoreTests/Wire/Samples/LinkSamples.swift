@@ -88,7 +88,7 @@ extension MasterMessage {
         case 0: return .absent
         case 1: return .metadata(chance.version(), byteCount: chance.number())
         default:
-            let holders = (0..<chance.index(below: Limits.answeredHolders + 1)).map { OwnerID(UInt32($0) + chance.number32() / 2 | 1) }
+            let holders = chance.boundedList(limit: Limits.answeredHolders) { OwnerID($0.number32() / 2 | 1) }
             let relays = Dictionary(holders.filter { _ in chance.chance() }.map { ($0, OwnerID($0.number / 3 + 1)) }) { first, _ in first }
             return .copy(
                 FoundCopy(
@@ -100,6 +100,9 @@ extension MasterMessage {
 /// Both frames are one generic type, which conforms once.
 struct OwnerFrameSample: WireMessage {
     let frame: OwnerFrame
+
+    /// Owners send theirs with a hello.
+    static var unsent: [String] { ["OwnerFrameSample.frame.mark"] }
 
     init(_ frame: OwnerFrame) { self.frame = frame }
     init(decoding bytes: [UInt8]) throws { frame = try OwnerFrame(decoding: bytes) }
@@ -117,6 +120,7 @@ struct OwnerFrameSample: WireMessage {
             var hello = LinkHello(cluster: chance.name().name, instance: chance.name(), life: chance.number())
             (hello.generation, hello.fenced) = (Generation(chance.number()), Generation(chance.number()))
             (hello.session, hello.term, hello.received) = (chance.number(), chance.number(), chance.number())
+            (hello.owner, hello.mark) = (chance.owner(), chance.chance() ? chance.mark() : nil)
             (hello.readsThroughRelays, hello.isRelay, hello.subCluster) = (chance.chance(), chance.chance(), chance.name().name)
             frame.control = .hello(hello)
         }
@@ -136,10 +140,11 @@ struct MasterFrameSample: WireMessage {
         frame.messages = chance.boundedList(limit: 300) { .sample(&$0) }
         frame.first = min(chance.number(), .max - UInt64(frame.messages.count))
         frame.acknowledged = chance.number()
+        frame.mark = chance.chance() ? chance.mark() : nil
         switch chance.index(below: 4) {
         case 0: break
         case 1:
-            let reasons = (1...5).compactMap(LinkRefusal.Reason.init)
+            let reasons = (1...6).compactMap(LinkRefusal.Reason.init)
             frame.control = .refused(
                 LinkRefusal(reasons[chance.index(below: reasons.count)], chance.text(limit: Limits.refusalBytes)))
         case 2:

@@ -42,7 +42,8 @@ extension LocalRequest {
             .upload(
                 Upload(
                     counter: chance.number(), key: chance.key().bytes, length: chance.number(), offset: chance.number(),
-                    bytes: chance.bytes(chance.index(below: 20) == 0 ? Limits.localPartBytes : 3), condition: chance.condition()))
+                    bytes: chance.bytes(chance.index(below: 20) == 0 ? Limits.localPartBytes : chance.index(below: 4)),
+                    condition: chance.condition()))
         default: .leave
         }
     }
@@ -94,7 +95,7 @@ extension LocalAnswer {
             .part(
                 Part(
                     version: chance.version(), length: chance.number(), offset: chance.number(),
-                    bytes: chance.bytes(chance.index(below: 20) == 0 ? Limits.localPartBytes : 3)))
+                    bytes: chance.bytes(chance.index(below: 20) == 0 ? Limits.localPartBytes : chance.index(below: 4))))
         case 4: .absent
         case 5: .described(length: chance.number(), version: chance.version())
         case 6: .failed(code: max(1, chance.number16()), message: chance.text(limit: Limits.messageTextBytes))
@@ -108,7 +109,9 @@ extension LocalRequestFrame: WireMessage {
     /// As a sender makes them: of parts.
     static func sample(_ chance: inout WireChance) -> LocalRequestFrame {
         var requests: [LocalRequest] = []
-        for request in chance.boundedList(limit: 50, { LocalRequest.sample(&$0) }) { request.forEachPart { requests.append($0) } }
+        for request in chance.boundedList(limit: 50, least: chance.index(below: 8), { LocalRequest.sample(&$0) }) {
+            request.forEachPart { requests.append($0) }
+        }
         return LocalRequestFrame(received: chance.boundedList(limit: Limits.localFrameElements) { $0.number() }, requests: requests)
     }
 }
@@ -116,7 +119,9 @@ extension LocalRequestFrame: WireMessage {
 extension LocalAnswerFrame: WireMessage {
     static func sample(_ chance: inout WireChance) -> LocalAnswerFrame {
         var answers: [LocalAnswer] = []
-        for answer in chance.boundedList(limit: 50, { LocalAnswer.sample(&$0) }) { answer.forEachPart { answers.append($0) } }
+        for answer in chance.boundedList(limit: 50, least: chance.index(below: 8), { LocalAnswer.sample(&$0) }) {
+            answer.forEachPart { answers.append($0) }
+        }
         return LocalAnswerFrame(answers: answers)
     }
 }

@@ -2,7 +2,7 @@ import FluxonCore
 
 extension NetworkSettings {
     static func sample(_ chance: inout WireChance) -> NetworkSettings {
-        let names = Set((0..<chance.index(below: Limits.networkDevices + 1)).map { "mlx5_\($0)" })
+        let names = Set(chance.boundedList(limit: Limits.networkDevices) { "mlx5_\($0.index(below: 1000))" })
         return chance.chance() ? .allExcept(names) : .only(names)
     }
 }
@@ -76,9 +76,11 @@ extension NetworkReport: WireMessage {
 }
 
 extension NetworkChange: WireMessage {
+    /// Cut it would be another change: whoever makes one refuses too many devices.
     static func sample(_ chance: inout WireChance) -> NetworkChange {
         let action = Action.allCases[chance.index(below: Action.allCases.count)]
-        let devices = action == .enableAll ? [] : chance.list(limit: Limits.networkDevices, least: 1) { "mlx5_\($0.index(below: 40))" }
+        let devices =
+            action == .enableAll ? [] : chance.boundedList(limit: Limits.networkDevices, least: 1) { "mlx5_\($0.index(below: 40))" }
         return NetworkChange(owner: chance.name(), action: action, devices: devices)
     }
 }

@@ -65,13 +65,15 @@ struct WireChance {
     }
 
     /// A list of which a sender never makes more than the limit.
-    mutating func boundedList<Element>(limit: Int, _ element: (inout WireChance) -> Element) -> [Element] {
-        let count = random.oneIn(16) ? limit : random.index(below: 4)
+    mutating func boundedList<Element>(limit: Int, least: Int = 0, _ element: (inout WireChance) -> Element) -> [Element] {
+        let count = random.oneIn(16) ? limit : least + random.index(below: 4)
         return (0..<count).map { _ in element(&self) }
     }
 
     mutating func version() -> Version { Version(term: number(), sequence: number()) }
     mutating func owner() -> OwnerID { OwnerID(number32()) }
+
+    mutating func mark() -> HistoryMark { HistoryMark(term: number(), writes: number(), owners: number()) }
 
     mutating func reference() -> OperationReference {
         OperationReference(owner: owner(), generation: Generation(number()), number: number())
