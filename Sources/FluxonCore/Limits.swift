@@ -116,7 +116,7 @@ package enum Limits {
     /// Largest HTTP/2 frame that we take, in bytes.
     package static let rpcFrameBytes = 256 << 10
     /// Calls that begin on one RPC connection in one turn of the loop; the next wait for the next turn, so that others have theirs.
-    package static let rpcTurnCalls = 128
+    package static let rpcTurnCalls = 32
     /// Frames of one RPC connection in one turn, and bytes of header fields that are looked at, as HTTP/2 counts them.
     package static let rpcTurnFrames = 1024
     package static let rpcTurnHeaderBytes = 128 << 10

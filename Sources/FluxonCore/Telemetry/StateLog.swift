@@ -4,6 +4,8 @@
 ///     clear ──note: told──▶ told ──note, the same: counted; told after 30 s, 1 min, 2 min … 1 h──▶ told
 ///       ▲                     │ └── note, another: told ──▶ told
 ///       └──── cleared ────────┘
+///
+/// What comes back after a long silence is news: its intervals begin anew.
 package struct StateLog<State: Hashable & Sendable>: Sendable {
     /// Between the first and the second line about one state; doubles up to `longestInterval`.
     package static var firstInterval: Duration { .seconds(30) }
@@ -36,7 +38,8 @@ package struct StateLog<State: Hashable & Sendable>: Sendable {
         defer { told = same }
         guard now >= same.next else { return nil }
         defer { same.count = 0 }
-        same.interval = min(same.interval * 2, Self.longestInterval)
+        let isNews = now >= same.next.advanced(by: Self.longestInterval)
+        same.interval = isNews ? Self.firstInterval : min(same.interval * 2, Self.longestInterval)
         same.next = now.advanced(by: same.interval)
         return same.count
     }

@@ -7,65 +7,40 @@ internal import Logging
 struct IncidentLog {
     private enum Kind: Hashable { case cutOff, noDescriptor, noRoom }
 
-    private struct State {
-        var count = 0
-        var pause = IncidentLog.firstPause
-        var next: BootInstant
-    }
-
-    private static let firstPause = Duration.seconds(1)
-    private static let longestPause = Duration.seconds(600)
-
     private let logger: Logger?
-    private var states: [Kind: State] = [:]
+    private var states: [Kind: StateLog<Kind>] = [:]
 
     init(logger: Logger?) { self.logger = logger }
 
     mutating func cutOff(_ peer: String, _ excess: ConnectionBudget.Excess, now: BootInstant) {
-        guard let repeated = repetitions(of: .cutOff, now: now) else { return }
+        guard let count = times(.cutOff, now: now) else { return }
         logger?.warning(
             "a peer was cut off, since it asks for too much",
-            metadata: ["fluxon.peer": "\(peer)", "fluxon.reason": "\(excess)", "fluxon.repeated": "\(repeated)"])
+            metadata: ["fluxon.peer": "\(peer)", "fluxon.reason": "\(excess)", "fluxon.times": "\(count)"])
     }
 
     mutating func noDescriptor(_ error: SystemError, connections: Int, closesSilent: Bool, now: BootInstant) {
-        guard let repeated = repetitions(of: .noDescriptor, now: now) else { return }
+        guard let count = times(.noDescriptor, now: now) else { return }
         logger?.error(
             "no descriptor is left for a new connection",
             metadata: [
-                "fluxon.error": "\(error)", "fluxon.connections": "\(connections)", "fluxon.repeated": "\(repeated)",
+                "fluxon.error": "\(error)", "fluxon.connections": "\(connections)", "fluxon.times": "\(count)",
                 "fluxon.done": closesSilent ? "the longest silent connection is closed for it" : "it is turned away: all others have calls",
                 "fluxon.fix": "raise the limit on open files (LimitNOFILE= of the unit, ulimit -n), or find who opens so many connections",
             ])
     }
 
     mutating func noRoom(limit: Int, closesSilent: Bool, now: BootInstant) {
-        guard let repeated = repetitions(of: .noRoom, now: now) else { return }
+        guard let count = times(.noRoom, now: now) else { return }
         logger?.warning(
             "too many connections",
             metadata: [
-                "fluxon.limit": "\(limit)", "fluxon.repeated": "\(repeated)",
+                "fluxon.limit": "\(limit)", "fluxon.times": "\(count)",
                 "fluxon.done": closesSilent ? "the longest silent connection is closed for a new one" : "new ones are turned away",
                 "fluxon.fix": "find who opens so many connections",
             ])
     }
 
     /// How many there were since the last line, nil while none is due.
-    private mutating func repetitions(of kind: Kind, now: BootInstant) -> Int? {
-        guard var state = states[kind] else {
-            states[kind] = State(next: now.advanced(by: Self.firstPause))
-            return 0
-        }
-        state.count += 1
-        defer { states[kind] = state }
-        guard now >= state.next else { return nil }
-        defer {
-            state.count = 0
-            // A quiet time makes the next one news again.
-            let isNews = now >= state.next.advanced(by: Self.longestPause)
-            state.pause = isNews ? Self.firstPause : min(state.pause * 4, Self.longestPause)
-            state.next = now.advanced(by: state.pause)
-        }
-        return state.count
-    }
+    private mutating func times(_ kind: Kind, now: BootInstant) -> Int? { states[kind, default: StateLog()].note(kind, now: now) }
 }

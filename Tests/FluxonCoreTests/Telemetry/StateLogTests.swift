@@ -12,6 +12,16 @@ import Testing
         #expect(lines.map(\.1) == [1, 30, 60, 120, 240, 480, 960])
     }
 
+    @Test("what comes back after more than the longest interval of silence begins anew")
+    func longSilence() {
+        var log = StateLog<String>()
+        #expect(log.note("a", now: Self.at(0)) == 1)
+        #expect(log.note("a", now: Self.at(1)) == nil)
+        #expect(log.note("a", now: Self.at(30 + 3600)) == 2)
+        #expect(log.note("a", now: Self.at(30 + 3600 + 29)) == nil)
+        #expect(log.note("a", now: Self.at(30 + 3600 + 30)) == 2)
+    }
+
     @Test("another state is told of at once, and the end of one once")
     func changes() {
         var log = StateLog<String>()
