@@ -55,7 +55,7 @@ extension Simulation {
         // Where the owner cannot renew its validity a stop is worth more.
         let host = client.host
         let isTroubled = now < host.cutOffUntil || host.clock.read(at: now) >= host.store.deadline
-        switch random.below(isTroubled ? min(options.readerStops, 6) : options.readerStops) {
+        switch random.below(isTroubled ? min(options.readerStops, 4) : options.readerStops) {
         case 0: return random.range(1...200) * Self.millisecond
         case 1: return random.range(200...12_000) * Self.millisecond
         default: return nil

@@ -1,6 +1,7 @@
 import FluxonCore
 import FluxonOwner
 import FluxonPool
+import FluxonSeededRandom
 
 // Space for puts: extents of a process's own, memory of the owner's for what comes by the socket; evicted for, recalled from others (F1),
 // as `ProcessSession+Space` and `LocalService+Space` do it.
@@ -9,6 +10,8 @@ extension Simulation {
     func takeIn(
         _ request: LocalRequest, _ session: SimulatedSession, _ host: SimulatedHost, _ table: inout ReplicaTable<SimulatedPool>
     ) {
+        // An owner may ask for idle pages at any time; eviction makes room too well for it to have to, as a rule.
+        if random.oneIn(8) { recallIdleSpans(host) }
         guard !satisfy(request, session, host, &table, evicts: true) else { return }
         session.waiting.append(request)
         recallIdleSpans(host)
