@@ -22,7 +22,7 @@ import Testing
 
     /// The invariants that stand for the rule which each breaks.
     private static let finders: [String: [String]] = [
-        "skipInvalidation": ["I5", "I2", "I6"], "completeBeforeConfirm": ["I5", "I2"], "exposeEarly": ["I8"],
+        "skipInvalidation": ["I5", "I2", "I6"], "completeBeforeConfirm": ["I5", "I2", "I6"], "exposeEarly": ["I8"],
         "deadlineFromArrival": ["I2", "I5", "I11"], "joinDetachedFetch": ["I11"], "takeWithoutValidity": ["I8"],
         "returnEarly": ["I8", "I9", "I2", "anomaly"], "replayUnexposed": ["I8"], "dropReplaced": ["I9"],
         "bypassWithoutRoster": ["I7", "I9", "I11", "I2", "anomaly"], "trustBypassed": ["I9", "I11", "I2", "I8", "anomaly"],
