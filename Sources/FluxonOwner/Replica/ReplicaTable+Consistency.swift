@@ -35,8 +35,7 @@ extension ReplicaTable {
         let asked = keys.values.reduce(0) { count, state in
             count + (state.detached + [state.fetch].compactMap { $0 }).count { $0.stage == .asked } + state.metadata.count { $0.isSent }
         }
-        // Never too few: the bound must hold. Too many are forgotten when nothing is out.
-        return asked <= lookupsSent ? nil : "\(asked) lookups are out, and \(lookupsSent) are counted"
+        return asked == lookupsSent ? nil : "\(asked) lookups are out, and \(lookupsSent) are counted"
     }
 
     private func fetches(of state: ReplicaKeyState<Extent>) -> [FetchID] {

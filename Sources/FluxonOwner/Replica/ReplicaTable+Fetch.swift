@@ -49,7 +49,6 @@ extension ReplicaTable {
             lookupsSent -= 1
             foundDetached(fetch, key, answer.content, now: now)
         }
-        if fetchKeys.isEmpty { lookupsSent = 0 }
         wakeShared(key)
         while lookupsSent < Limits.lookups, let held = heldLookups.popFirst() { wake(held) }
         tidy(key)

@@ -18,7 +18,8 @@ extension ReplicaTable {
         // Set before anything below may start a commit: commits wait until the report is out.
         report = ReportCursor(keys: [], operations: [])
         restartFetches()
-        lookupsSent = 0
+        // Before anything below may send one in the new session: it would be sent and counted twice.
+        forgetSentLookups()
         if keepsNothing { forgetEverything(now: now) }
         var parked: [Key] = []
         for (key, state) in keys where state.parked != nil {
@@ -27,7 +28,7 @@ extension ReplicaTable {
         }
         parked.sort { $0.bytes.lexicographicallyPrecedes($1.bytes) }
         report = ReportCursor(keys: store.publishedKeys + parked, operations: inFlight.keys.sorted())
-        resendLookups()
+        wakeAll()
     }
 
     /// R5: running fetches are detached; those that never got an answer ask again, for their lookup went to a session that is over.
@@ -64,13 +65,13 @@ extension ReplicaTable {
         }
     }
 
-    /// What was not sent, and what asked for metadata in the session before.
-    private mutating func resendLookups() {
+    /// What asked for metadata in the session before is to be sent again.
+    private mutating func forgetSentLookups() {
+        lookupsSent = 0
         for id in fetchKeys.keys.sorted() {
             guard let key = fetchKeys[id], let state = keys[key] else { continue }
             if let index = state.metadata.firstIndex(where: { $0.id == id }) { state.metadata[index].isSent = false }
         }
-        wakeAll()
     }
 
     /// R6: this owner is not believed.
