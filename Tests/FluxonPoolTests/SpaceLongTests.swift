@@ -40,7 +40,8 @@ import Testing
 
     @Test(
         "a mixed hour: values of 64 B to 8 MiB, processes that come, stay, stop and die: 80 % holds values whenever one must go",
-        arguments: 1...UInt64(2))
+        // The worst of forty for windows that crossed others' pages only if there was no other way, and the worst now.
+        arguments: [UInt64(6), 37])
     func mixedHour(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         let traced = try TracedPool(capacityBytes: 256 << 20)
@@ -63,7 +64,7 @@ import Testing
                 }
             }
             if Int.random(in: 0..<4, using: &random) == 0 { try traced.remove(Key("value \(Int.random(in: 0...keys, using: &random))")) }
-            for (process, end) in ends where end <= second {
+            for process in ends.filter({ $0.value <= second }).keys.sorted() {
                 try traced.die(process)
                 ends[process] = nil
             }

@@ -100,7 +100,8 @@ final class TracedPool {
             return books.extents[index]
         }
         if isSmall {
-            guard let extent = try? pool.allocate(byteCount, tenant: .process(process), evict: { evict($0, for: byteCount) }) else {
+            guard let extent = try? pool.allocate(byteCount, tenant: .process(process), waits: false, evict: { evict($0, for: byteCount) })
+            else {
                 return try allocate(byteCount, .owner)
             }
             // Some more than needed, as reservations ask for.
@@ -124,8 +125,9 @@ final class TracedPool {
     }
 
     private func recall() throws {
-        for (process, books) in processes where !books.isStopped {
-            for extent in books.extents { try pool.release(extent) }
+        let inTheWay = pool.takeProcessesInTheWay()
+        for process in runningProcesses where inTheWay.isEmpty || inTheWay.contains(process) {
+            for extent in processes[process]?.extents ?? [] { try pool.release(extent) }
             processes[process]?.extents = []
             processes[process]?.smallPuts = 0
             for span in pool.withdrawIdleSpans(of: process) { _ = pool.confirmUnmapped(span, process: process) }

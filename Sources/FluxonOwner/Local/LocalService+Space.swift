@@ -42,8 +42,14 @@ extension LocalService {
         for session in sessions.values where !session.waiting.isEmpty { session.retryWaiting(evicts: false) }
     }
 
-    /// Asks for what is not used, of those who have most, until it is several times what is wanted: it must lie together.
+    /// Asks for what is not used: of those between whose values room was made; else of those who have most, until it is several times
+    /// what is wanted, for it must lie together.
     package func recall(_ byteCount: Int) {
+        let inTheWay = pool.takeProcessesInTheWay()
+        guard inTheWay.isEmpty else {
+            for session in sessions.values where inTheWay.contains(session.number) { session.recallIdleSpans() }
+            return
+        }
         var expected = 0
         let idle = sessions.values.map { ($0, $0.reclaimableBytes) }.filter { $0.1 > 0 }
         for (session, bytes) in idle.sorted(by: { ($0.1, $1.0.number) > ($1.1, $0.0.number) }) {

@@ -90,7 +90,7 @@ extension ProcessSession {
         guard let key = checked(upload.key, of: request, counter: upload.counter) else { return nil }
         guard upload.length <= UInt64(capacityBytes) else { throw Self.tooLarge(upload.length, capacity: capacityBytes) }
         let byteCount = Int(upload.length)
-        guard let extent = pool.allocate(byteCount, tenant: .owner, evicts ? backend : nil) else {
+        guard let extent = pool.allocate(byteCount, tenant: .owner, waits: true, evicts ? backend : nil) else {
             throw PoolError.exhausted(byteCount: byteCount)
         }
         return Upload(extent: extent, key: key, length: upload.length, condition: upload.condition)

@@ -83,7 +83,9 @@ extension ProcessSession {
     /// slot will do. False when there is no room.
     private func grant(_ request: LocalRequest, evicts: Bool) -> Bool {
         guard case .reserve(let wanted, let count) = request.body, let byteCount = Int(exactly: wanted) else { return true }
-        guard let first = pool.allocate(byteCount, tenant: .process(number), evicts ? backend : nil) else {
+        guard
+            let first = pool.allocate(byteCount, tenant: .process(number), waits: byteCount > Limits.socketPutBytes, evicts ? backend : nil)
+        else {
             guard byteCount <= Limits.socketPutBytes else { return false }
             send(request.id, .granted(.init()))
             return true
@@ -154,9 +156,9 @@ extension ProcessSession {
 
 extension Pool {
     /// An extent, evicting at `backend` where it is given; nil when there is none.
-    func allocate(_ byteCount: Int, tenant: Tenant, _ backend: (any LocalBackend)?) -> Extent? {
+    func allocate(_ byteCount: Int, tenant: Tenant, waits: Bool, _ backend: (any LocalBackend)?) -> Extent? {
         guard let backend else { return try? allocate(byteCount, tenant: tenant) }
-        return try? allocate(byteCount, tenant: tenant) { backend.evict($0) }
+        return try? allocate(byteCount, tenant: tenant, waits: waits) { backend.evict($0) }
     }
 }
 

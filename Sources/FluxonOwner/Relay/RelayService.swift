@@ -108,7 +108,7 @@ package final class RelayService {
 
     private func begin(_ piece: Piece) {
         piece.timer?.cancel()
-        guard let extent = driver.allocate(byteCount: piece.place.byteCount) else { return end(piece, .busy) }
+        guard let extent = driver.allocate(byteCount: piece.place.byteCount, waits: false) else { return end(piece, .busy) }
         piece.extent = extent
         piece.call = askHolder(piece) { [self] answer in
             piece.call = nil

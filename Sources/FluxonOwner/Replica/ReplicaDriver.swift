@@ -107,10 +107,12 @@ package final class ReplicaDriver {
 
     /// An extent for bytes that come from elsewhere. Nil when there is none to be had.
     ///
-    /// - Parameter evicts: makes room for it.
-    package func allocate(byteCount: Int, evicts: Bool = true) -> Extent? {
+    /// - Parameters:
+    ///   - evicts: makes room for it.
+    ///   - waits: the caller asks for idle pages, then again.
+    package func allocate(byteCount: Int, evicts: Bool = true, waits: Bool) -> Extent? {
         evicts
-            ? try? pool.allocate(byteCount, tenant: .owner) { evict($0) }
+            ? try? pool.allocate(byteCount, tenant: .owner, waits: waits) { evict($0) }
             : try? pool.allocate(byteCount, tenant: .owner)
     }
 

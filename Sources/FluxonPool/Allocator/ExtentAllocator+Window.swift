@@ -2,8 +2,11 @@
 extension ExtentAllocator {
     /// What to evict, and what that costs.
     struct Window {
+        var pages: Range<Int>
         var entries: [UInt32] = []
         var cost = 0
+        /// Pages and values that were looked at.
+        var steps = 0
     }
 
     /// What lies beside a window.
@@ -39,17 +42,31 @@ extension ExtentAllocator {
             case .slot(let slab, let slot): pagesOf(slot: slot, of: slab).lowerBound
             case .pages(let start, _): start
             }
-        var pages = start..<start
-        var window = Window()
-        while pages.count < count {
+        var window = Window(pages: start..<start)
+        while window.pages.count < count {
+            let pages = window.pages
             let left = pages.lowerBound > 0 ? neighbour(endingAt: pages.lowerBound - 1, isOpen, cost) : nil
             let right = pages.upperBound < runs.pages.count ? neighbour(startingAt: pages.upperBound, isOpen, cost) : nil
+            window.steps += 2 + (left?.entries.count ?? 0) + (right?.entries.count ?? 0)
             guard let next = [right, left].compactMap({ $0 }).min(by: { $0.costOfAPage < $1.costOfAPage }) else { return nil }
             window.entries += next.entries
             window.cost += next.cost
-            pages = min(pages.lowerBound, next.pages.lowerBound)..<max(pages.upperBound, next.pages.upperBound)
+            window.pages = min(pages.lowerBound, next.pages.lowerBound)..<max(pages.upperBound, next.pages.upperBound)
         }
         return window
+    }
+
+    /// Who must unmap something before the pages of a window are one run. O(runs of pages there).
+    func processes(in pages: Range<Int>, besides tenant: Tenant) -> [UInt64] {
+        var numbers: Set<Int> = []
+        var page = pages.lowerBound
+        while page < pages.upperBound {
+            let what = runs.pages[page]
+            numbers.insert(Int(what.tenant))
+            page += what.kind == .slab ? 1 : max(1, Int(what.value))
+        }
+        numbers.subtract([Self.root, number(of: tenant) ?? Self.root])
+        return numbers.isEmpty ? [] : holdings.filter { numbers.contains($0.value.number) }.map(\.key)
     }
 
     private func neighbour(startingAt page: Int, _ isOpen: (Int) -> Bool, _ cost: (UInt32, Extent) -> Int?) -> Neighbour? {

@@ -9,9 +9,12 @@ extension Pool {
     /// pages is made in one place, at the cost of what lies there. Each round of evictions ends with one scan of the pins, which is why it frees
     /// more than one value: O(granted pin words) is shared by all that come next.
     ///
-    /// - Parameter evict: takes the copy out of service (`retire`, and the master is told); false when it stays.
+    /// - Parameters:
+    ///   - waits: the caller asks `takeProcessesInTheWay` for their free pages and tries again; what it needs may lie there if that costs
+    ///     clearly fewer values. Else only if there is no other way.
+    ///   - evict: takes the copy out of service (`retire`, and the master is told); false when it stays.
     /// - Throws: `.exhausted`: pages that processes hold may still come back, see `withdrawIdleSpans`. `.tooLarge`, `.unknownProcess`.
-    package func allocate(_ byteCount: Int, tenant: Tenant, evict: (Copy) -> Bool) throws(PoolError) -> Extent {
+    package func allocate(_ byteCount: Int, tenant: Tenant, waits: Bool = true, evict: (Copy) -> Bool) throws(PoolError) -> Extent {
         do throws(PoolError) {
             return try allocator.allocate(byteCount, tenant: tenant)
         } catch .exhausted {}
@@ -20,7 +23,7 @@ extension Pool {
             if let extent = try? allocator.allocate(byteCount, tenant: tenant) { return extent }
         }
         if collectAgain(), let extent = try? allocator.allocate(byteCount, tenant: tenant) { return extent }
-        var round = EvictionRound(byteCount, tenant, capacity: allocator.dataBytes, pageBytes: geometry.pageBytes)
+        var round = EvictionRound(byteCount, tenant, capacity: allocator.dataBytes, pageBytes: geometry.pageBytes, waits: waits)
         while round.goesOn, evictBatch(&round, evict) {
             collect()
             if let extent = try? allocator.allocate(byteCount, tenant: tenant) { return extent }
@@ -31,7 +34,7 @@ extension Pool {
     /// Sees to it that a value with a key of so many bytes can be published, and so many in all.
     package func makeRoomForEntry(keyByteCount: Int, of count: Int = 1, evict: (Copy) -> Bool) {
         if !hasFreeEntries(min(count, geometry.entriesLimit / 8)), !collectAgain() {
-            var round = EvictionRound(1, .owner, capacity: allocator.dataBytes, pageBytes: geometry.pageBytes)
+            var round = EvictionRound(1, .owner, capacity: allocator.dataBytes, pageBytes: geometry.pageBytes, waits: false)
             if evictBatch(&round, evict) { collect() }
         }
         guard keyByteCount > Int(CFLUXON_INLINE_KEY_BYTES), let extent = try? allocate(keyByteCount, tenant: .owner, evict: evict)
@@ -66,21 +69,34 @@ extension Pool {
 
     /// Everything around one of the coldest values, where least is lost, so that a run of pages gets free.
     private func evictWindow(_ round: inout EvictionRound, _ evict: (Copy) -> Bool) -> Bool {
-        var best: ExtentAllocator.Window?
-        var first: Extent?
-        for _ in 0..<EvictionRound.windows {
+        var atOnce: ExtentAllocator.Window?
+        var across: ExtentAllocator.Window?
+        var steps = 0
+        for _ in 0..<EvictionRound.windows where steps < EvictionRound.steps {
             guard let victim = evictionCandidate(where: { isEvictable($0) }) else { break }
-            first = first ?? victim.extent
-            guard let window = window(around: victim.extent, round, crosses: false) else { continue }
-            if best.map({ window.cost < $0.cost }) ?? true { best = window }
+            consider(window(around: victim.extent, round, crosses: false), &atOnce, &steps)
+            consider(window(around: victim.extent, round, crosses: true), &across, &steps)
         }
-        if best == nil, let first {
-            best = window(around: first, round, crosses: true)
-            round.waitsForOthers = best != nil
-        }
+        let best = round.prefers(across?.cost, to: atOnce?.cost) ? across : atOnce
+        guard let best else { return false }
+        let inTheWay = allocator.processes(in: best.pages, besides: round.tenant)
+        round.waitsForOthers = !inTheWay.isEmpty
+        processesInTheWay.formUnion(inTheWay)
         // A value across two pages is named by both.
-        for number in best?.entries ?? [] where entries.isPublished(number) { _ = evict(copy(of: number)) }
-        return best != nil
+        for number in best.entries where entries.isPublished(number) { _ = evict(copy(of: number)) }
+        return true
+    }
+
+    private func consider(_ window: ExtentAllocator.Window?, _ best: inout ExtentAllocator.Window?, _ steps: inout Int) {
+        guard let window else { return }
+        steps += window.steps
+        if best.map({ window.cost < $0.cost }) ?? true { best = window }
+    }
+
+    /// Whose free pages room was made around since the last call: they are to be asked first.
+    package func takeProcessesInTheWay() -> Set<UInt64> {
+        defer { processesInTheWay = [] }
+        return processesInTheWay
     }
 
     private func window(around extent: Extent, _ round: EvictionRound, crosses: Bool) -> ExtentAllocator.Window? {
@@ -124,20 +140,23 @@ extension Pool {
 private struct EvictionRound {
     /// A value of more pages does not come from a slab.
     private static let slabPages = 8
-    /// Places that are looked at for a run of pages.
+    /// Places that are looked at for a run of pages, and about how many pages and values there: a millisecond's work.
     static let windows = 8
+    static let steps = 1 << 16
     private static let rounds = 4
 
     let tenant: Tenant
     let pageCount: Int
     private let batchBytes: Int
+    private let waits: Bool
     private var rounds = 0
     private var freedBytes = 0
     /// What was evicted lies in pages of other processes: these must unmap them first.
     var waitsForOthers = false
 
-    init(_ byteCount: Int, _ tenant: Tenant, capacity: Int, pageBytes: Int) {
+    init(_ byteCount: Int, _ tenant: Tenant, capacity: Int, pageBytes: Int, waits: Bool) {
         self.tenant = tenant
+        self.waits = waits
         pageCount = (byteCount + pageBytes - 1) / pageBytes
         batchBytes = max(byteCount, min(capacity / 512, 256 << 10))
     }
@@ -146,6 +165,13 @@ private struct EvictionRound {
     /// Evicting one by one leaves holes: enough for a slot, by luck for a short run of pages.
     var wantsWindow: Bool { pageCount > (rounds > 1 ? 1 : Self.slabPages) }
     var wantsMore: Bool { freedBytes < batchBytes }
+
+    /// Whether to evict among the pages of other processes, at that cost, rather than where the run is free at once. A round trip to them is
+    /// worth half of the values that would go, no less.
+    func prefers(_ across: Int?, to atOnce: Int?) -> Bool {
+        guard let atOnce else { return true }
+        return waits && across.map { $0 < atOnce / 2 } ?? false
+    }
 
     mutating func began() {
         rounds += 1

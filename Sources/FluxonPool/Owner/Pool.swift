@@ -34,6 +34,8 @@ package final class Pool {
     /// In this turn of the loop the pins were looked at for what was retired before; nothing was found that may go.
     var hasLookedAgain = false
     var isSpent = false
+    /// See `takeProcessesInTheWay`.
+    var processesInTheWay: Set<UInt64> = []
     /// Bytes of published copies, and of retired ones that somebody may still read.
     var usage = PoolUsage()
     var attached: [UInt64: PinSegment] = [:]
