@@ -63,7 +63,8 @@ package final class ReplicaFetcher {
 
     /// False: there is no room now.
     private func begin(_ request: FetchRequest, evicts: Bool) -> Bool {
-        guard let byteCount = Int(exactly: request.byteCount), let extent = driver.allocate(byteCount: byteCount, evicts: evicts, waits: true),
+        guard let byteCount = Int(exactly: request.byteCount),
+            let extent = driver.allocate(byteCount: byteCount, evicts: evicts, waits: true),
             let destination = driver.pool.bytes(of: extent)
         else { return false }
         let bytes = UnsafeMutableRawBufferPointer(rebasing: destination.prefix(byteCount))
