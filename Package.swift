@@ -68,7 +68,7 @@ let mechanisms: [Target] = [
     library(
         "FluxonRole",
         [
-            "FluxonCore", "FluxonSystem", "FluxonVersion", logging, lifecycle,
+            "FluxonCore", "FluxonSystem", "FluxonVersion", logging, lifecycle, arguments,
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         ]),
     library("FluxonPool", ["CFluxonPool", "FluxonCore", "FluxonSystem"]),

@@ -162,6 +162,8 @@ package enum Limits {
     package static let ticketDeadline = Duration.seconds(2)
     /// How long one value may take from owner to owner.
     package static let fetchDeadline = Duration.seconds(120)
+    /// How long a put or a fetch waits for space that processes and readers may give back.
+    package static let spaceWait = Duration.milliseconds(500)
     /// How long an attempt to connect to another owner may take: a network that swallows packets must leave a get time for another way.
     package static let peerConnectTimeout = Duration.seconds(1)
     /// Bytes of a value that pass a relay at a time: enough for the bandwidth, little enough for many askers to share its memory.

@@ -72,11 +72,14 @@ package enum RoleProcess {
 
     /// The program's name stands before its last words, as in every program: several write to one terminal or journal.
     private static func fail(_ label: String, _ error: any Error, status: Int32) -> Never {
-        let program = label.split(separator: ".").joined(separator: "-")
-        let text = Array("\(program): \(error)\n".utf8)
-        // Nothing is left to be told about a standard error that takes nothing.
-        _ = text.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        say("\(error)", program: label.split(separator: ".").joined(separator: "-"))
         exit(status)
+    }
+
+    static func say(_ text: String, program: String) {
+        let bytes = Array("\(program): \(text)\n".utf8)
+        // Nothing is left to be told about a standard error that takes nothing.
+        _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
     /// The group tells of every step of its own; only its warnings matter.

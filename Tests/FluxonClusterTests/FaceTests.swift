@@ -1,6 +1,7 @@
 import Fluxon
 import FluxonCore
 import FluxonSystem
+import FluxonTestFiles
 import Glibc
 import Testing
 
@@ -26,6 +27,14 @@ import Testing
     private func isHealthy(_ status: JSONValue) -> Bool? {
         guard case .bool(let isHealthy)? = status["health"]?["healthy"] else { return nil }
         return isHealthy
+    }
+
+    @Test("what a role's command line cannot mean is refused under the program's name", arguments: ["master", "owner", "external"])
+    func usage(role: String) throws {
+        let folder = try TemporaryFolder()
+        let result = try CommandLineTool.run("fluxon-\(role)", ["--confog", "x"], in: folder.path)
+        #expect(result.ending == .exited(code: 64))
+        #expect(result.output.hasPrefix("fluxon-\(role): Missing expected argument '--config <file>'"), "\(result.output)")
     }
 
     @Test("a master that stands by is a member, and after it took over status says how long that took")

@@ -147,6 +147,30 @@ import Testing
         withExtendedLifetime(store) {}
     }
 
+    @Test("a master whose etcd password is wrong is told to correct that, and not to start an etcd that runs")
+    func wrongPassword() async throws {
+        let cluster = try TestCluster(owners: 1, metadata: .etcd)
+        let configuration = try String(decoding: File.readAll("\(cluster.folder)/master-1.yaml", limit: 65536), as: UTF8.self)
+        let endpoint = try #require(configuration.firstMatch(of: /http:[^"]+/)).output
+        for arguments in ["user add root:right", "user grant-role root root", "auth enable"] {
+            let child = try ChildProcess(
+                executable: "/bin/sh", arguments: ["-c", "exec etcdctl --endpoints \(endpoint) \(arguments)"],
+                environment: ["PATH": "/usr/bin:/bin", "ETCDCTL_API": "3"], output: File.open("\(cluster.folder)/etcdctl", .append))
+            _ = try Kernel.waitReadable([child.process.descriptor.number], timeout: .seconds(30))
+            #expect(try child.reap() == .exited(code: 0), "\(arguments)")
+        }
+        try File.replace("\(cluster.folder)/password", with: Array("wrong\n".utf8))
+        let lines = "instance_key: master-9\netcd: {username: root, password_file: \(cluster.folder)/password}"
+        let changed = configuration.split(separator: "\n").map { $0.hasPrefix("instance_key") ? lines : String($0) }.joined(separator: "\n")
+        try File.replace("\(cluster.folder)/master-9.yaml", with: Array(changed.utf8))
+        let master = RoleProcess(
+            name: "master-9", executable: "\(TestCluster.products)/fluxon-master",
+            arguments: ["--config", "\(cluster.folder)/master-9.yaml"], folder: cluster.folder)
+        try master.launch()
+        #expect(try await master.says("correct etcd.username and the password file"))
+        #expect(!master.log.contains("start it"), "\(master.log)")
+    }
+
     @Test("an owner that may not map its pool says that, and not that the pool does not fit")
     func addressSpace() throws {
         let cluster = try TestCluster(owners: 1)

@@ -1,5 +1,6 @@
 import FluxonEtcd
 import FluxonSystem
+import FluxonTestFiles
 import Foundation
 import Testing
 

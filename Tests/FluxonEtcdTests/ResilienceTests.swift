@@ -2,6 +2,7 @@ import FluxonCore
 import FluxonEtcd
 import FluxonEtcdEmbedded
 import FluxonSystem
+import FluxonTestFiles
 import Foundation
 import Testing
 

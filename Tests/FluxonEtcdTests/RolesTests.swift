@@ -1,6 +1,7 @@
 import FluxonCore
 import FluxonEtcd
 import FluxonSystem
+import FluxonTestFiles
 import Foundation
 import Testing
 

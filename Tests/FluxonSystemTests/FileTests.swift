@@ -1,30 +1,8 @@
 import FluxonCore
 import FluxonSystem
+import FluxonTestFiles
 import Glibc
 import Testing
-
-/// A folder that goes with this value.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/fluxon-test-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { throw SystemError("make a temporary folder", errno: errno) }
-        path = String(cString: made)
-    }
-
-    deinit {
-        guard let folder = opendir(path) else { return }
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            unlink("\(path)/\(name)")
-        }
-        closedir(folder)
-        rmdir(path)
-    }
-}
 
 @Suite struct FileTests {
     @Test("two mappings of one file see the same bytes, and none of another")

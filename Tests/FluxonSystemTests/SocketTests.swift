@@ -1,4 +1,5 @@
 import FluxonSystem
+import FluxonTestFiles
 import Glibc
 import Testing
 

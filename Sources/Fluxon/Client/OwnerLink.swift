@@ -23,7 +23,9 @@ final class OwnerLink: @unchecked Sendable {
     private let target: AttachTarget
     private let options: Store.Options
     private var phase = Phase.idle
-    private var attempts = 0
+    private var backoff = Backoff(first: .milliseconds(10), longest: .seconds(1))
+    /// The connection that ended was a good one.
+    private var attachesAtOnce = true
     private var lastFailure: FluxonError?
     private var openSince = BootInstant.zero
     private var firstAttachment: ((Result<Attachment, FluxonError>) -> Void)?
@@ -45,7 +47,6 @@ final class OwnerLink: @unchecked Sendable {
     private var message: UInt64 = 1
     private var isFlushScheduled = false
 
-    private static let pauses: [Duration] = [.zero, .milliseconds(10), .milliseconds(50), .milliseconds(200), .seconds(1)]
     /// A connection that lasted for less was refused, or might as well have been.
     private static let steadyAfter = Duration.seconds(1)
 
@@ -120,7 +121,7 @@ final class OwnerLink: @unchecked Sendable {
             self?.sendUploads()
         } onEnd: { [weak self, weak stream] error in
             guard let self, case .open(let current) = self.phase, current === stream else { return }
-            if self.isSteady { self.attempts = 0 }
+            if self.isSteady { self.connectionWasGood() }
             self.phase = .idle
             self.writer = LocalFrameWriter()
             self.attachLater(after: error)
@@ -155,14 +156,20 @@ final class OwnerLink: @unchecked Sendable {
     /// At once after a connection that lasted; with growing pauses after others, for what was refused is refused again.
     private func attachLater(after error: FluxonError) {
         lastFailure = error
-        let pause = Self.pauses[min(attempts, Self.pauses.count - 1)]
-        attempts += 1
-        guard pause > .zero else { return attach() }
+        guard !attachesAtOnce else {
+            attachesAtOnce = false
+            return attach()
+        }
         phase = .pausing(
-            loop.schedule(after: pause) { [weak self] in
+            loop.schedule(after: backoff.next()) { [weak self] in
                 guard let self, case .pausing = self.phase else { return }
                 self.attach()
             })
+    }
+
+    private func connectionWasGood() {
+        backoff.succeeded()
+        attachesAtOnce = true
     }
 
     /// What was asked before goes out again: under the old tokens where the session goes on (T1), else only what changes nothing (T2).

@@ -4,7 +4,7 @@ import FluxonExternal
 import FluxonRole
 import FluxonVersion
 
-@main struct Main: AsyncParsableCommand {
+@main struct Main: RoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "fluxon-external",
         abstract: "The sidecar of one business process: joins a Fluxon cluster in its name and attaches it to the owner of this machine.",

@@ -4,7 +4,7 @@ import FluxonMaster
 import FluxonRole
 import FluxonVersion
 
-@main struct Main: AsyncParsableCommand {
+@main struct Main: RoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "fluxon-master",
         abstract: "Membership, routing and leases of a Fluxon cluster. No value ever passes it.",

@@ -26,9 +26,6 @@ package final class ReplicaFetcher {
     /// What came through relays.
     package private(set) var relayed = RelayedFetchCounters()
 
-    /// How long a fetch waits for processes to unmap idle pages.
-    private static let recallWait = Duration.milliseconds(500)
-
     package init(loop: EventLoop, transfer: TransferActor, peers: OwnerPeers, driver: ReplicaDriver, logger: Logger) {
         self.loop = loop
         self.transfer = transfer
@@ -38,8 +35,8 @@ package final class ReplicaFetcher {
     }
 
     package func start(_ request: FetchRequest) {
-        guard !begin(request, evicts: true) else { return }
-        let timer = loop.schedule(after: Self.recallWait) { [weak self] in self?.endWaiting(request) }
+        guard !begin(request, evicts: true, waits: true) else { return }
+        let timer = loop.schedule(after: Limits.spaceWait) { [weak self] in self?.endWaiting(request) }
         waiting.append((request, timer))
         recallIdlePages(Int(clamping: request.byteCount))
     }
@@ -49,22 +46,24 @@ package final class ReplicaFetcher {
         let list = waiting
         waiting = []
         for one in list {
-            if begin(one.request, evicts: false) { one.timer.cancel() } else { waiting.append(one) }
+            if begin(one.request, evicts: false, waits: true) { one.timer.cancel() } else { waiting.append(one) }
         }
     }
 
     private func endWaiting(_ request: FetchRequest) {
         guard let index = waiting.firstIndex(where: { $0.request.fetch == request.fetch }) else { return }
         waiting.remove(at: index)
-        guard !begin(request, evicts: true) else { return }
+        guard !begin(request, evicts: true, waits: false) else { return }
         logger.warning("no room to fetch", metadata: ["fluxon.bytes": "\(request.byteCount)"])
         driver.fetched(request, .noRoom)
     }
 
     /// False: there is no room now.
-    private func begin(_ request: FetchRequest, evicts: Bool) -> Bool {
+    ///
+    /// - Parameter waits: processes are asked for idle pages afterwards.
+    private func begin(_ request: FetchRequest, evicts: Bool, waits: Bool) -> Bool {
         guard let byteCount = Int(exactly: request.byteCount),
-            let extent = driver.allocate(byteCount: byteCount, evicts: evicts, waits: true),
+            let extent = driver.allocate(byteCount: byteCount, evicts: evicts, waits: waits),
             let destination = driver.pool.bytes(of: extent)
         else { return false }
         let bytes = UnsafeMutableRawBufferPointer(rebasing: destination.prefix(byteCount))

@@ -12,8 +12,6 @@ struct WaitingRequest {
 extension ProcessSession {
     /// Larger extents are asked for one by one: their round trip is small against the copying.
     static let refillBytesLimit: UInt64 = 1 << 20
-    /// How long a request waits for space.
-    static let spaceWait = Duration.milliseconds(500)
 
     /// What one process may hold unwritten before it gets no more than it needs at once.
     private var hoardLimit: UInt64 { UInt64(capacityBytes / 16) }
@@ -32,7 +30,7 @@ extension ProcessSession {
     /// Eviction alone did not help: pages that lie idle at processes may, once those have unmapped them (F1), and what readers let go of.
     func wait(for byteCount: Int, _ request: LocalRequest) {
         guard waiting.count < Limits.localReservations else { return refuse(request, forWantOf: byteCount) }
-        let timer = loop.schedule(after: Self.spaceWait) { [weak self] in self?.giveUp(request.id) }
+        let timer = loop.schedule(after: Limits.spaceWait) { [weak self] in self?.giveUp(request.id) }
         waiting.append(WaitingRequest(request: request, byteCount: byteCount, timer: timer))
         service?.spaceIsShort(byteCount)
     }

@@ -4,7 +4,7 @@ import FluxonOwner
 import FluxonRole
 import FluxonVersion
 
-@main struct Main: AsyncParsableCommand {
+@main struct Main: RoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "fluxon-owner",
         abstract: "Lends a pool of shared memory to a Fluxon cluster and moves values to and from other owners.",

@@ -12,9 +12,14 @@ enum CommandLineTool {
 
     /// At most a minute. Standard output and error come together, in `folder`.
     static func run(_ arguments: [String], attachedTo socket: String, in folder: String) throws -> Result {
+        try run("fluxon", arguments + ["--attach", socket], in: folder)
+    }
+
+    /// Any of the project's programs.
+    static func run(_ product: String, _ arguments: [String], in folder: String) throws -> Result {
         let path = "\(folder)/output-\(UInt32.random(in: 0 ... .max))"
         let child = try ChildProcess(
-            executable: "\(TestCluster.products)/fluxon", arguments: arguments + ["--attach", socket],
+            executable: "\(TestCluster.products)/\(product)", arguments: arguments,
             environment: ["PATH": "/usr/bin:/bin"], output: try File.open(path, .createNew))
         _ = try Kernel.waitReadable([child.process.descriptor.number], timeout: .seconds(60))
         let ending = try child.reap()

@@ -1,6 +1,7 @@
 import FluxonEtcd
 import FluxonEtcdEmbedded
 import FluxonSystem
+import FluxonTestFiles
 import Foundation
 import Testing
 

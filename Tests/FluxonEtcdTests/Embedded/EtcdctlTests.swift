@@ -1,4 +1,5 @@
 import FluxonEtcd
+import FluxonTestFiles
 import Foundation
 import Testing
 

@@ -1,3 +1,4 @@
+import FluxonTestFiles
 import FluxonEtcd
 import FluxonEtcdEmbedded
 import Foundation

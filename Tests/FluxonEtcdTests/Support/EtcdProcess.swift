@@ -1,3 +1,4 @@
+import FluxonTestFiles
 import Foundation
 import Glibc
 
