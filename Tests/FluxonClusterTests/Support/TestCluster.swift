@@ -120,7 +120,7 @@ final class TestCluster {
                 environment: environment)
         }
 
-        etcd = metadata == .etcd ? try Self.etcd(endpoint, etcdArguments, in: folder) : nil
+        etcd = metadata == .etcd ? try Self.etcd(endpoint, etcdArguments + (etcdUser ? ["--bcrypt-cost", "4"] : []), in: folder) : nil
         etcdTool = EtcdTool(endpoint: endpoint, folder: folder)
         let passwordFile = "\(folder)/etcd-password"
         let access = etcdUser ? ["etcd: {username: fluxon, password_file: \(passwordFile)}"] : []
