@@ -180,6 +180,7 @@ let testTargets: [Target] = [
         ]),
     tests("FluxonDeployTests", ["FluxonCore", "FluxonSystem", "FluxonTestFiles"]),
     tests("FluxonCLITests", ["fluxon", "FluxonCore", "FluxonOwner", "FluxonPool", "FluxonRPC", "FluxonSystem", "FluxonTestFiles"]),
+    tests("FluxonRoleTests", ["FluxonRole", "FluxonCore", "FluxonSystem", "FluxonTestFiles", logging]),
     tests("FluxonTidyTests", []),
 ]
 

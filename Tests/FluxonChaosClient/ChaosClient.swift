@@ -18,10 +18,12 @@ import Synchronization
         guard !isStopping.load(ordering: .relaxed) else { exit(0) }
         signal(SIGTERM) { _ in isStopping.store(true, ordering: .relaxed) }
         let log = try CallLogFile(path: arguments[2], first: first)
-        let store = await connect(to: arguments[1])
-        let workload = Workload(stores: [store], keys: keys, log: log, largestValue: 1 << 20, seed: seed)
+        let isErrand = arguments.count == 6 && arguments[5].hasPrefix("errand:")
+        let store = await connect(to: arguments[1], within: isErrand ? .seconds(60) : nil)
+        let largest = isErrand ? 64 << 10 : 1 << 20
+        let workload = Workload(stores: [store], keys: keys, log: log, largestValue: largest, seed: seed)
         if arguments.count == 6 {
-            guard arguments[5].hasPrefix("errand:") else { return await read(arguments[5], store, log) }
+            guard isErrand else { return await read(arguments[5], store, log) }
             return await workload.errand(Int(arguments[5].dropFirst(7)) ?? 1)
         }
         try await workload.run { @Sendable in
@@ -37,14 +39,16 @@ import Synchronization
         }
     }
 
-    /// Until the owner is there: it may be down when a client starts.
-    private static func connect(to path: String) async -> Store {
+    /// Until the owner is there: it may be down when a client starts. Whoever is on an errand ends in time also where nobody ends it.
+    private static func connect(to path: String, within limit: Duration?) async -> Store {
+        let start = ContinuousClock.now
         var options = Store.Options()
         options.name = "chaos-client"
         while !isStopping.load(ordering: .relaxed) {
             do throws(FluxonError) {
                 return try await Store.connect(to: path, options: options)
             } catch {
+                if let limit, ContinuousClock.now - start > limit { exit(69) }
                 usleep(100_000)
             }
         }

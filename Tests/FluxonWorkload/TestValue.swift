@@ -1,5 +1,4 @@
 package import Fluxon
-import FluxonSeededRandom
 import Glibc
 
 /// Bytes that prove themselves: a number that is written once in a run, their count, and a pattern that both choose, so that no piece of
@@ -10,10 +9,18 @@ package enum TestValue {
     private static let pieceBytes = 1 << 20
     private static let shifts = 8192
 
-    private static let pattern: [UInt64] = {
-        var random = SeededRandom(seed: 0)
-        return (0..<pieceBytes / 8 + shifts).map { _ in random.next() }
-    }()
+    /// Every short process makes it anew: without calls, which are slow where nothing is optimised.
+    private static let pattern = [UInt64](unsafeUninitializedCapacity: pieceBytes / 8 + shifts) { words, count in
+        count = pieceBytes / 8 + shifts
+        var (word, place): (UInt64, Int) = (0x9E37_79B9_7F4A_7C15, 0)
+        while place < count {
+            word ^= word &<< 13
+            word ^= word &>> 7
+            word ^= word &<< 17
+            words.initializeElement(at: place, to: word)
+            place &+= 1
+        }
+    }
 
     private static func shift(number: UInt64, piece: Int) -> Int {
         Int(truncatingIfNeeded: (number &+ UInt64(piece) &* 0x9E37_79B9) % UInt64(shifts)) * 8

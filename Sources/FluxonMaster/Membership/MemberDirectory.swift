@@ -100,16 +100,16 @@ package struct MemberDirectory: Sendable {
         changed.insert(name)
     }
 
-    /// The connection is gone. An external is forgotten with it; an owner of the roster stays listed, for it may still hold copies.
-    package mutating func left(_ connection: ConnectionID, isInRoster: (InstanceKey) -> Bool) {
+    /// The connection is gone. An external is forgotten with it; an owner that is expected back stays listed: it may still hold copies.
+    package mutating func left(_ connection: ConnectionID, isExpected: (InstanceKey) -> Bool) {
         guard let name = connections.removeValue(forKey: connection), entries[name]?.connection == connection else { return }
-        guard entries[name]?.description.role == .owner, isInRoster(name) else { return forget(name) }
+        guard entries[name]?.description.role == .owner, isExpected(name) else { return forget(name) }
         entries[name]?.isConnected = false
         changed.insert(name)
     }
 
-    /// The roster has this owner no more.
-    package mutating func leftRoster(_ name: InstanceKey) {
+    /// The roster has this owner no more, or it has knocked in vain for too long.
+    package mutating func givenUp(_ name: InstanceKey) {
         if entries[name]?.isConnected == false { forget(name) }
     }
 

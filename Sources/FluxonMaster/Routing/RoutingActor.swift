@@ -195,7 +195,7 @@ package actor RoutingActor {
 
     private func left(_ connection: ConnectionID) {
         streams[connection] = nil
-        directory.left(connection) { [table] in table?.rosterState(of: $0) != nil }
+        directory.left(connection) { [table] in table?.expects($0) == true }
         table?.disconnected(connection, now: loop.now)
         scheduleTurnEnd()
     }
@@ -242,7 +242,7 @@ package actor RoutingActor {
         table?.rosterWritten(change.owner, change.entry, now: loop.now)
         directory.touch(change.owner)
         if let former = change.replaces {
-            directory.leftRoster(former)
+            directory.givenUp(former)
             logger.info(
                 "a lost owner's number is given anew",
                 metadata: [
@@ -270,7 +270,9 @@ package actor RoutingActor {
 
     private func tick() {
         timer = nil
+        let strangers = strangerNames.map { InstanceKey($0) }
         table?.tick(now: loop.now)
+        for name in strangers where table?.expects(name) == false { directory.givenUp(name) }
         scheduleTurnEnd()
     }
 

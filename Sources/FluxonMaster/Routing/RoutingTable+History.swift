@@ -33,6 +33,9 @@ extension RoutingTable {
     /// By name; for the status.
     package var strangerNames: [String] { strangers.keys.map(\.name).sorted() }
 
+    /// Whether this owner is one of the cluster's: the roster has it, or it waits for `fluxon recover` and knocks again and again.
+    package func expects(_ instance: InstanceKey) -> Bool { rosterState(of: instance) != nil || strangers[instance] != nil }
+
     /// Whether etcd knows what this owner has seen. One that was never welcomed has seen nothing.
     func isOfThisHistory(_ hello: LinkHello) -> Bool {
         guard !history.terms.isEmpty, hello.owner.number != 0 else { return true }

@@ -78,6 +78,13 @@ package final class MasterLink {
         connect()
     }
 
+    /// A connection of its own to the leader, for a call that ends the leader's term and is answered by it none the less: the link's
+    /// goes when another master leads. Whoever gets it closes it.
+    func dial() -> RPCClient? {
+        guard let leader, !isClosed else { return nil }
+        return RPCClient(loop: loop, target: leader, tls: tls)
+    }
+
     package func send(_ frame: OwnerFrame) { stream?.send(frame.encoded()) }
 
     /// The session is over: a new stream begins another.

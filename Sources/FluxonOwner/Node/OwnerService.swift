@@ -59,12 +59,15 @@ package final class OwnerService {
     /// On the owner's socket alone: whoever the socket's mode lets in may recover the cluster.
     package func registerRecovery(on server: RPCServer) {
         server.handle(MethodPath.controlRecover) { [weak self] stream in
-            guard let client = self?.link.client else {
+            guard let client = self?.link.dial() else {
                 return stream.finish(RPCStatus(.unavailable, "this owner knows no master, which recovers the cluster; start fluxon-master"))
             }
             let call = client.open(MethodPath.controlRecover, deadline: Limits.networkChangeTimeout)
             call.onMessage = { [weak stream] in stream?.send($0) }
-            call.onEnd = { [weak stream] in stream?.finish($0) }
+            call.onEnd = { [weak stream] status in
+                stream?.finish(status)
+                client.close()
+            }
             stream.onMessage = { [weak call] in call?.send($0) }
             stream.onHalfClose = { [weak call] in call?.halfClose() }
             stream.onEnd = { _ in call.cancel() }

@@ -1,9 +1,11 @@
 import FluxonCore
 import FluxonSystem
 import FluxonWorkload
+import Foundation
 import Glibc
 
-/// Short processes, one after the other: each attaches, makes a few calls on keys of all lengths, and ends.
+/// Short processes, one after the other: each attaches, makes a few calls on keys of all lengths, and ends. A shell starts them, so that
+/// they come and go whatever the tests' own process is busy with.
 final class CommuterLane {
     private let name: String
     private let path: String
@@ -12,8 +14,7 @@ final class CommuterLane {
     private let source: HistoryRecord.Source
     private let recorder: HistoryRecorder
     private let calls: CallLogReader
-    private var process: RoleProcess?
-    private(set) var finished = 0
+    private var shell: RoleProcess?
 
     /// Calls of one process.
     private static let calls = 6
@@ -29,35 +30,42 @@ final class CommuterLane {
         calls = CallLogReader(path: "\(folder)/\(name).calls", name: name, recorder: recorder)
     }
 
-    func pump() {
-        if let process {
-            guard let ending = process.ending() else { return }
-            calls.collect()
-            finished += 1
-            if ending != .exited(code: 0) {
-                recorder.violation("\(name): a short process ended with \(ending); \(process.log.suffix(500))")
-            }
-        }
-        // Each has numbers of its own.
-        let first = source << 40 | UInt64(finished) << 16
-        let next = RoleProcess(
-            name: name, executable: "\(TestCluster.products)/fluxon-chaos-client",
-            arguments: [path, calls.path, "\(seed &+ first)", "\(first)", "errand:\(Self.calls)"], folder: folder, announcesReadiness: false
-        )
-        do { try next.launch() } catch { recorder.violation("\(name): no process could be started: \(error)") }
-        process = next
+    private var counted: String { "\(folder)/\(name).count" }
+    private var farewell: String { "\(folder)/\(name).end" }
+
+    /// How many have come and gone: each leaves a byte.
+    var finished: Int { (try? FileManager.default.attributesOfItem(atPath: counted))?[.size] as? Int ?? 0 }
+
+    func begin() throws {
+        // Each process has numbers of its own.
+        let line =
+            "\(TestCluster.products)/fluxon-chaos-client \(path) \(calls.path) $((\(seed & 0xFFFF_FFFF) + n))"
+            + " $((\(source << 40) + (n << 16))) errand:\(Self.calls)"
+        let script = "n=\(finished); until [ -e \(farewell) ]; do \(line) || exit; n=$((n + 1)); printf . >> \(counted); done"
+        let shell = RoleProcess(name: name, executable: "/bin/sh", arguments: ["-c", script], folder: folder, announcesReadiness: false)
+        try shell.launch()
+        self.shell = shell
+    }
+
+    func collect() {
+        calls.collect()
+        guard let shell, let ending = shell.ending() else { return }
+        recorder.violation("\(name): a short process ended with \(ending); \(shell.log.suffix(500))")
+        recorder.abandon(source)
+        do { try begin() } catch { recorder.violation("\(name): no shell could be started: \(error)") }
     }
 
     /// Waits for the process under way.
     func end() {
-        guard let process else { return }
-        self.process = nil
-        let ending = process.awaitEnd(within: .seconds(30))
+        guard let shell else { return }
+        self.shell = nil
+        let isTold = (try? File.replace(farewell, with: [])) != nil
+        let ending = isTold ? shell.awaitEnd(within: .seconds(60)) : nil
         calls.collect()
-        if ending != .exited(code: 0) {
-            recorder.violation("\(name): the last process ended with \(ending.map(String.init(describing:)) ?? "nothing")")
-            process.kill()
-            recorder.abandon(source)
-        }
+        guard ending != .exited(code: 0) else { return }
+        recorder.violation(
+            "\(name): the last process ended with \(ending.map(String.init(describing:)) ?? "nothing"); \(shell.log.suffix(500))")
+        shell.kill()
+        recorder.abandon(source)
     }
 }

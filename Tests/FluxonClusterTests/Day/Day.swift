@@ -140,6 +140,7 @@ final class Day {
             day.recorder.beginCalm()
             await day.live(for: .seconds(5))
             day.life.end()
+            day.report.add(shortProcesses: day.life.shortProcesses, calls: day.recorder.finishedOperations)
             let stores = [
                 try await Store.connect(to: day.cluster.externalSocket(0)), try await Store.connect(to: day.cluster.ownerSocket(1)),
             ]

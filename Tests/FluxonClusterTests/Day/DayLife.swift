@@ -10,20 +10,23 @@ final class DayLife {
     private let commuters: [CommuterLane]
     private let shells: [ShellLane]
 
+    /// Of short processes at a time, at owners and at their externals.
+    private static let lanes = 8
+
     /// - Parameter round: Numbers of a day's earlier lives are not used again.
     init(cluster: TestCluster, seed: UInt64, round: Int) {
         let recorder = recorder
-        let first = round * 16
+        let first = round * 32
         clients = (0..<4).map { index in
             let owner = index / 2
             return ClientSlot(
                 index: first + index, path: index % 2 == 0 ? cluster.sharedDescription(owner) : cluster.externalSocket(owner),
                 owner: cluster.owners[owner].name, folder: cluster.folder, environment: [:], seed: seed, recorder: recorder)
         }
-        commuters = (0..<3).map { index in
+        commuters = (0..<Self.lanes).map { index in
             let owner = index % 2
             return CommuterLane(
-                index: first + 8 + index, path: index == 2 ? cluster.externalSocket(owner) : cluster.ownerSocket(owner),
+                index: first + 8 + index, path: index < 2 ? cluster.externalSocket(owner) : cluster.ownerSocket(owner),
                 owner: cluster.owners[owner].name, folder: cluster.folder, seed: seed, recorder: recorder)
         }
         shells = (0..<2).map { index in
@@ -37,12 +40,15 @@ final class DayLife {
     /// How many short processes have come and gone.
     var shortProcesses: Int { commuters.reduce(0) { $0 + $1.finished } + shells.reduce(0) { $0 + $1.finished } }
 
-    func begin() throws { for client in clients { try client.start() } }
+    func begin() throws {
+        for client in clients { try client.start() }
+        for lane in commuters { try lane.begin() }
+    }
 
     /// Lets everybody do the next thing; never waits.
     func pump() {
         for client in clients { client.collect() }
-        for lane in commuters { lane.pump() }
+        for lane in commuters { lane.collect() }
         for shell in shells { shell.pump() }
     }
 

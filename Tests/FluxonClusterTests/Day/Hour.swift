@@ -15,7 +15,7 @@ struct Hour: Sendable {
     /// In the order of the day. A later one is a file in `Hours` and a name here.
     static let all: [Hour] = [
         .shortProcesses, .keysAndValues, .restarts, .logrotate, .copiedConfiguration, .fullDisk, .stoppedMachine, .renewedCertificates,
-        .fullPool, .deaths, .slowEtcd, .fullEtcd, .wipedEtcd,
+        .fullPool, .deaths, .slowEtcd, .stoppedEtcd, .fullEtcd, .wipedEtcd,
     ]
 
     /// - Parameter names: nil: every hour.
@@ -36,11 +36,19 @@ struct UnknownHour: Error, CustomStringConvertible {
 /// What became of the hours.
 struct DayReport {
     private(set) var passed = 0
+    /// What people did, in all rounds.
+    private(set) var shortProcesses = 0
+    private(set) var calls = 0
     private(set) var skipped: [String] = []
     private(set) var failures: [(hour: String, complaints: [String])] = []
 
     mutating func ended(_ hour: String, complaints: [String]) {
         if complaints.isEmpty { passed += 1 } else { failures.append((hour, complaints)) }
+    }
+
+    mutating func add(shortProcesses: Int, calls: Int) {
+        self.shortProcesses += shortProcesses
+        self.calls += calls
     }
 
     mutating func skip(_ hour: String, why: String) { skipped.append("\(hour): \(why)") }
@@ -50,6 +58,7 @@ struct DayReport {
         var lines = skipped.map { "skipped \($0)" }
         for (hour, complaints) in failures { lines += ["FAILED \(hour)"] + complaints.map { "    \($0)" } }
         if let evidence { lines.append("logs and histories: \(evidence); again: \(command)") }
+        lines.append("\(shortProcesses) short processes, \(calls) calls")
         lines.append("day: \(passed) passed, \(failures.count) failed, \(skipped.count) skipped")
         return lines.joined(separator: "\n")
     }

@@ -25,7 +25,10 @@ struct EtcdTool {
 
     /// Repeated until etcd answers.
     func awaitHealth(user: String? = nil) throws {
-        for _ in 0..<200 where try run(["get", "/"], user: user, mayFail: true).contains("Error") { usleep(50_000) }
+        for _ in 0..<200 {
+            guard try run(["get", "/"], user: user, mayFail: true).contains("Error") else { return }
+            usleep(50_000)
+        }
     }
 
     /// Users as people make them for a cluster: one that may all, and `fluxon`, which may read and write what begins with the cluster's name.

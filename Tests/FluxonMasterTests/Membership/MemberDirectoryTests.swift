@@ -25,7 +25,7 @@ import Testing
         let second = directory.takeChanges()
         let left = try #require(second)
         #expect(left.present.map(\.isConnected) == [false] && left.goneOthers == [InstanceKey("x")] && left.goneOwners == [])
-        directory.leftRoster(InstanceKey("a"))
+        directory.givenUp(InstanceKey("a"))
         #expect(directory.takeChanges()?.goneOwners == [InstanceKey("a")])
         #expect(directory.takeChanges() == nil && directory.count == 0)
     }

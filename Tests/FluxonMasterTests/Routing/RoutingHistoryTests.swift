@@ -66,6 +66,15 @@ import Testing
         #expect(!table.isHistoryLost && table.mayAct(now: Self.at(30_301)))
     }
 
+    @Test("an owner that waits for the recovery is expected between its knocks, and no more when it has not come for long enough")
+    mutating func expected() {
+        #expect(!table.expects(InstanceKey("owner-1")))
+        loseHistory([Self.owner(1, writes: 4)])
+        #expect(table.expects(InstanceKey("owner-1")))
+        table.tick(now: Self.at(30_300))
+        #expect(!table.expects(InstanceKey("owner-1")))
+    }
+
     @Test("a stranger that is started again has seen nothing, and is taken")
     mutating func startedAgain() {
         loseHistory([Self.owner(1, writes: 4)])

@@ -27,6 +27,40 @@ import Testing
         }
         loop.stop()
     }
+
+    @Test("a call that ends the leader's term is answered by that leader, though another one leads before the answer comes")
+    func dialled() async throws {
+        let loop = try EventLoop.started(name: "owner")
+        let (endings, ended) = AsyncStream.makeStream(of: RPCStatus.self)
+        let stage = try await loop.perform {
+            let stage = try LinkStage.make(loop) { _ in }
+            let next = RPCServer(loop: loop)
+            let address = try next.listen(.tcp(host: "127.0.0.1", port: 0))
+            stage.master.handle(MethodPath.controlRecover) { stream in
+                stage.link.leaderChanged(to: address)
+                stream.send([])
+                stream.finish(.ok)
+            }
+            let client = try #require(stage.link.dial())
+            let call = client.open(MethodPath.controlRecover, deadline: .seconds(10))
+            call.onEnd = { status in
+                ended.yield(status)
+                client.close()
+            }
+            call.send([])
+            call.halfClose()
+            return OnLoop((stage: stage, next: next, call: call))
+        }
+        for await status in endings {
+            #expect(status.isOK, "\(status)")
+            break
+        }
+        try await loop.perform {
+            stage.value.stage.link.close()
+            for server in [stage.value.stage.master, stage.value.next] { server.close() }
+        }
+        loop.stop()
+    }
 }
 
 /// A master that refuses.

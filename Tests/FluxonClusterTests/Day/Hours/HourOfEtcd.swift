@@ -1,3 +1,4 @@
+import Fluxon
 import FluxonCore
 import FluxonSystem
 import FluxonWorkload
@@ -51,21 +52,66 @@ extension Hour {
         await day.live(until: { try day.leader() != nil }, within: .seconds(30), "somebody leads; etcdctl said \(freed)")
     }
 
-    static let wipedEtcd = Hour(
-        "wiped-etcd", "etcd begins anew with nothing: the cluster is back, by itself or by the one command that its log names"
+    static let stoppedEtcd = Hour(
+        "stopped-etcd", "etcd's process stands still: status says so, nobody ends, and all go on when it does"
     ) { day in
         guard let etcd = day.cluster.etcd else { return day.skip("no etcd of its own") }
-        let start = HistoryClock.now
+        let (start, before) = (HistoryClock.now, day.processes())
+        etcd.signal(SIGSTOP)
+        // Longer than the leader's lease, and than the validity of any owner.
+        await day.live(for: .seconds(7))
+        let status = try day.fluxon("status", "--json", "--timeout", "5s")
+        day.expect(
+            status.ending == .exited(code: 1), "etcd stands still, and status says that all is well: \(status.output.prefix(300))")
+        etcd.signal(SIGCONT)
+        await day.live(until: { try day.leader() != nil }, within: .seconds(20), "somebody leads again")
+        day.recordTrouble(since: start)
+        day.expect(day.processes() == before && day.roles.allSatisfy { $0.ending() == nil }, "a role ended because etcd stood still")
+    }
+
+    static let wipedEtcd = Hour(
+        "wiped-etcd", "etcd begins anew with nothing: status names `fluxon recover`, by which every owner keeps its values"
+    ) { day in
+        guard let etcd = day.cluster.etcd else { return day.skip("no etcd of its own") }
+        let stores = [try await Store.connect(to: day.cluster.ownerSocket(0)), try await Store.connect(to: day.cluster.ownerSocket(1))]
+        defer { for store in stores { store.close() } }
+        for (number, store) in stores.enumerated() {
+            for index in 0..<20 { try await store.put("wiped/\(number)/\(index)", "value of \(number)") }
+            try await store.put("wiped/\(number)/gone", "x")
+        }
+        for (number, store) in stores.reversed().enumerated() { try await store.remove("wiped/\(number)/gone") }
+        // The last change of the roster has been told to both.
+        await day.live(for: .seconds(2))
+        let (start, before) = (HistoryClock.now, day.processes())
         etcd.kill()
-        try FileManager.default.removeItem(atPath: "\(day.cluster.folder)/etcd")
+        try FileManager.default.removeItem(atPath: day.cluster.etcdTool.dataFolder)
         try etcd.launch()
-        await day.live(for: .seconds(10))
-        day.expect(day.cluster.owners.allSatisfy { $0.ending() == nil }, "an owner ended, and its values with it")
+        guard
+            await day.live(
+                until: {
+                    let status = try day.fluxon("status").output
+                    return status.contains("waiting for `fluxon recover`") && status.contains("owner-1, owner-2")
+                }, within: .seconds(30), "status names both owners and `fluxon recover`")
+        else { return day.recordLossOfAll(since: start) }
+        let shown = try day.fluxon("recover").output
+        day.expect(
+            shown.components(separatedBy: "kept").count == 3 && !shown.contains("nothing kept") && shown.contains("recover --yes"),
+            "both owners were in, and recover shows:\n\(shown)")
+        let done = try day.fluxon("recover", "--yes")
+        day.expect(done.ending == .exited(code: 0) && done.output.contains("recovered"), "recover --yes: \(done.output)")
+        // Both were told to be kept: nothing that was acknowledged may be lost, and none of it is recorded.
         await day.live(
             until: { try day.leader() != nil && day.life.isServed(since: start) }, within: .seconds(30), "people are served again")
-        // Which values an owner may keep then is for the tests of etcd alone.
-        day.recordLossOfAll(since: start)
-        day.recordTrouble(since: start)
+        for (number, store) in stores.reversed().enumerated() {
+            for index in 0..<20 {
+                let value = try await store.get("wiped/\(number)/\(index)", timeout: .seconds(20))?.copyBytes()
+                day.expect(value.map { String(decoding: $0, as: UTF8.self) } == "value of \(number)", "wiped/\(number)/\(index) is lost")
+            }
+            day.expect(try await store.get("wiped/\(number)/gone") == nil, "wiped/\(number)/gone was removed, and is back")
+        }
+        day.expect(try day.fluxon("recover").output.contains("nothing to recover"), "recover is wanted a second time")
+        day.expect(try day.fluxon("kv", "rm", "--prefix", "wiped/").ending == .exited(code: 0), "kv rm --prefix failed")
+        day.expect(day.processes() == before && day.roles.allSatisfy { $0.ending() == nil }, "a role ended because etcd was wiped")
     }
 }
 
