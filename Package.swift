@@ -141,7 +141,12 @@ let testTargets: [Target] = [
             "FluxonSeededRandom", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", "FluxonTestFiles",
             "fluxon-test-etcd",
         ]),
-    tests("FluxonMasterTests", ["FluxonSeededRandom", "FluxonMaster"]),
+    tests(
+        "FluxonMasterTests",
+        [
+            "FluxonSeededRandom", "FluxonMaster", "FluxonCore", "FluxonSystem", "FluxonEtcd", "FluxonEtcdEmbedded", "FluxonTestFiles",
+            logging,
+        ]),
     tests("FluxonOwnerTests", ["FluxonOwner", "FluxonMaster"]),
     tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner", "FluxonLocalSupport", "FluxonTestFiles"]),
     tests("FluxonTests", ["Fluxon", "FluxonOwner", "FluxonLocalSupport"]),

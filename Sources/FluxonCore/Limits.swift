@@ -74,6 +74,8 @@ package enum Limits {
     package static let lookups = 1 << 16
     /// Lookups of one key among them; gets that come later share the next.
     package static let lookupsOfKey = 4
+    /// Roster entries that one transaction writes. etcd takes 128 operations or comparisons in one, and the leader key is among them.
+    package static let rosterBatch = 100
     /// Holders that an answer to a lookup names.
     package static let answeredHolders = 16
     /// Longest text of a refusal in bytes.
