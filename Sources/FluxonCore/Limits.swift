@@ -76,6 +76,8 @@ package enum Limits {
     package static let lookupsOfKey = 4
     /// Roster entries that one transaction writes. etcd takes 128 operations or comparisons in one, and the leader key is among them.
     package static let rosterBatch = 100
+    /// What an owner does in one turn of its loop of a report, in looks at a copy's place; handling one counts as eight.
+    package static let ownerTurnSteps = 1 << 15
     /// Holders that an answer to a lookup names.
     package static let answeredHolders = 16
     /// Longest text of a refusal in bytes.
