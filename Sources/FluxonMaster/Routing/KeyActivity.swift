@@ -18,6 +18,8 @@ struct KeyActivity: Sendable {
     var operation: RunningOperation?
     var commits: Deque<WaitingCommit> = []
     var lookups: [WaitingLookup] = []
+    /// What the key is listed for in `StalledKeys`.
+    var stalls: [StalledKeys.Cause] = []
 
     var isIdle: Bool { operation == nil && commits.isEmpty && lookups.isEmpty }
 }

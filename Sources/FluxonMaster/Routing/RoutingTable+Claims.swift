@@ -41,9 +41,10 @@ extension RoutingTable {
     }
 
     private mutating func adopt(_ claim: ParkedClaim, _ key: Key) {
-        var record = records[key] ?? KeyRecord(version: claim.version, byteCount: claim.byteCount)
-        register(claim.owner, key, &record)
-        records[key] = record
+        let record = records[key] ?? KeyRecord(version: claim.version, byteCount: claim.byteCount)
+        register(claim.owner, key, record)
+        // A condition may have waited to know whether the key exists.
+        wake(key)
     }
 
     /// Tells its owner, in the session that it has now, that the copy has no future. It stays on the list until that is confirmed.
@@ -73,7 +74,6 @@ extension RoutingTable {
     /// A report names a parked copy of a key on which nothing goes on.
     mutating func claim(_ id: OwnerID, _ entry: ReportEntry, _ cause: OperationReference, now: BootInstant) {
         guard let session = owners[id.place].session?.number else { return }
-        see(id, entry.key)
         let claim = ParkedClaim(owner: id, session: session, version: entry.version, byteCount: entry.byteCount, cause: cause)
         setClaims((claims[entry.key] ?? []).filter { $0.owner != id } + [claim], of: entry.key)
         judgeClaims(entry.key, now: now)

@@ -4,7 +4,7 @@ import FluxonCore
 extension RoutingTable {
     /// The first thing that contradicts another; nil when all agrees. O(everything).
     package var inconsistency: String? {
-        inconsistentConnection ?? inconsistentOperation ?? inconsistentConfirmation ?? inconsistentHolders
+        inconsistentConnection ?? inconsistentOperation ?? inconsistentConfirmation ?? inconsistentHolders ?? inconsistentSweep
     }
 
     /// Keys with an operation that is not exposed yet. None may be left once everybody is gone.
@@ -56,6 +56,12 @@ extension RoutingTable {
             }
         }
         return nil
+    }
+
+    /// Who is being taken out of holder sets is worked on, once.
+    private var inconsistentSweep: String? {
+        let swept = Set(owners.filter { $0.sweep != nil }.map(\.id))
+        return swept == Set(sweeping) && swept.count == sweeping.count ? nil : "\(swept) have a sweep, and worked on are \(sweeping)"
     }
 
     private var inconsistentHolders: String? {
