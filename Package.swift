@@ -203,7 +203,10 @@ let benchmarks: [Target] =
     ? [
         .executableTarget(
             name: "fluxon-benchmarks",
-            dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonMeasure"],
+            dependencies: [
+                "Fluxon", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonMaster", "FluxonMeasure",
+                logging,
+            ],
             path: "Benchmarks", exclude: ["VerbsStandIn", "Ratios.json"], swiftSettings: settings),
         // Preloaded in place of libibverbs and librdmacm by whoever counts what RDMA costs without a device.
         .target(name: "CVerbsStandIn", path: "Benchmarks/VerbsStandIn"),
