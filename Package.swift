@@ -141,7 +141,12 @@ let testTargets: [Target] = [
             "FluxonSeededRandom", "FluxonCore", "FluxonSystem", "FluxonRPC", "FluxonEtcd", "FluxonEtcdEmbedded", "FluxonTestFiles",
             "fluxon-test-etcd",
         ]),
-    tests("FluxonMasterTests", ["FluxonSeededRandom", "FluxonMaster"]),
+    tests(
+        "FluxonMasterTests",
+        [
+            "FluxonSeededRandom", "FluxonMaster", "FluxonCore", "FluxonSystem", "FluxonEtcd", "FluxonEtcdEmbedded", "FluxonTestFiles",
+            logging,
+        ]),
     tests("FluxonOwnerTests", ["FluxonOwner", "FluxonMaster"]),
     tests("FluxonExternalTests", ["Fluxon", "FluxonExternal", "FluxonOwner", "FluxonLocalSupport", "FluxonTestFiles"]),
     tests("FluxonTests", ["Fluxon", "FluxonOwner", "FluxonLocalSupport"]),
@@ -199,7 +204,10 @@ let benchmarks: [Target] =
     ? [
         .executableTarget(
             name: "fluxon-benchmarks",
-            dependencies: ["Fluxon", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonMeasure"],
+            dependencies: [
+                "Fluxon", "FluxonCore", "FluxonSystem", "FluxonPool", "FluxonRPC", "FluxonTransfer", "FluxonMaster", "FluxonMeasure",
+                logging,
+            ],
             path: "Benchmarks", exclude: ["VerbsStandIn", "Ratios.json"], swiftSettings: settings),
         // Preloaded in place of libibverbs and librdmacm by whoever counts what RDMA costs without a device.
         .target(name: "CVerbsStandIn", path: "Benchmarks/VerbsStandIn"),

@@ -39,6 +39,7 @@ import Glibc
         case "start": try await Start.run(poolBytes: arguments.dropFirst().first.flatMap(ByteSize.parse) ?? 8 << 30)
         case "rdma": try await RDMACases.run(arguments.dropFirst())
         case "rdma-cost": try await RDMACost.run(Array(arguments.dropFirst()))
+        case "turns": try await turns(Array(arguments.dropFirst()))
         case "footprint": try await Footprint.run(keys: arguments.dropFirst().first.flatMap { Int($0) } ?? 200_000)
         default: try await Selection(arguments).run()
         }
@@ -52,6 +53,7 @@ import Glibc
                fluxon-benchmarks footprint [KEYS]     what an idle cluster costs, and a key at the master
                fluxon-benchmarks growth [WHAT]        how costs grow: with keys, processes, in-flight, sizes; default: all four
                fluxon-benchmarks failover [KEYS]      the master is killed and started again: until gets and puts work
+               fluxon-benchmarks turns [WHAT] [COUNT] the longest turn of a master's loop: lost-owner, owners, presences; default: all
                fluxon-benchmarks start [SIZE]         a cold start with a pool of SIZE (default 8GiB), and attaching to it
                fluxon-benchmarks rdma [DEVICE] [BYTES…]  transfers through an RDMA device, where there is one
                fluxon-benchmarks rdma-cost CASE [VALUES]  what a read over RDMA costs this process: see scripts/bench --rdma
@@ -62,6 +64,17 @@ import Glibc
         One line of JSON each: case, bytes, threads, in_flight, ops_per_s, gb_per_s, p50_us, p99_us. The cases `local get`, `local put` and
         `remote get` start a cluster of their own with the executables beside this one.
         """
+
+    private static func turns(_ arguments: [String]) async throws {
+        guard let name = arguments.first else {
+            for one in Turns.allCases { try await one.run(count: nil) }
+            return
+        }
+        guard let one = Turns(rawValue: name) else {
+            throw BenchmarkFailure("no turns of '\(name)'; one of \(Turns.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        try await one.run(count: arguments.dropFirst().first.flatMap { Int($0) })
+    }
 
     private static func growths(_ name: String?) throws -> [Growth] {
         guard let name else { return Growth.allCases }

@@ -4,6 +4,7 @@ import FluxonOwner
 /// Copies in a dictionary that counts references as the pool does: an extent that is released too often, or used afterwards, is a trap.
 struct CountingCopyStore: CopyStore {
     private var copies: [Key: StoredCopy<Int>] = [:]
+    private var places: [Key?] = []
     private(set) var references: [Int: Int] = [:]
     private var deadline = BootInstant.zero
     private var lastExtent = 0
@@ -23,10 +24,14 @@ struct CountingCopyStore: CopyStore {
         guard references[copy.extent] != nil else { fatalError("extent \(copy.extent) is published after its end") }
         room -= 1
         copies[key] = copy
+        places.append(key)
         return true
     }
 
-    mutating func retire(_ key: Key) -> StoredCopy<Int>? { copies.removeValue(forKey: key) }
+    mutating func retire(_ key: Key) -> StoredCopy<Int>? {
+        if let place = places.lastIndex(of: key) { places[place] = nil }
+        return copies.removeValue(forKey: key)
+    }
 
     mutating func retain(_ extent: Int) {
         guard let count = references[extent] else { fatalError("extent \(extent) is retained after its end") }
@@ -45,7 +50,8 @@ struct CountingCopyStore: CopyStore {
         self.deadline = deadline
     }
 
-    var publishedKeys: [Key] { copies.keys.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) } }
+    var placeLimit: Int { places.count }
+    func publishedKey(in place: Int) -> Key? { places[place] }
 
     /// The references of published copies, by extent.
     var publishedReferences: [Int: Int] {

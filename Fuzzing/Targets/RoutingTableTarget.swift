@@ -48,6 +48,8 @@ private struct RoutingStage {
         let authority = Authority(term: 3, electionSent: now, timing: Self.timing)
         table = RoutingTable(cluster: "c", authority: authority, electedAt: now, timing: Self.timing, roster: roster)
         table.backlogLimit = 64
+        // So that what others do comes between its pieces.
+        table.stepsPerTurn = 1
     }
 
     private static func name(_ owner: Int) -> InstanceKey { InstanceKey("owner-\(owner)") }
@@ -69,6 +71,7 @@ private struct RoutingStage {
 
     /// Everybody leaves, and every wait of the protocol passes.
     mutating func end() {
+        table.stepsPerTurn = Limits.masterTurnSteps
         for owner in peers.indices { disconnect(owner) }
         for _ in 0..<40 {
             table.authority.confirmed(sending: now)
@@ -181,6 +184,7 @@ private struct RoutingStage {
     }
 
     private mutating func finishTurn() {
+        table.workOff(now: now)
         table.flush(now: now)
         for effect in table.takeEffects() {
             switch effect {

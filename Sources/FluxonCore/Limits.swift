@@ -74,6 +74,19 @@ package enum Limits {
     package static let lookups = 1 << 16
     /// Lookups of one key among them; gets that come later share the next.
     package static let lookupsOfKey = 4
+    /// What a master does in one turn of its loop of work that concerns many keys, in looks at a key; handling one counts as sixteen. A
+    /// millisecond or two: grants and everything else that waits come between.
+    package static let masterTurnSteps = 1 << 14
+    /// Bytes of owners' frames that a master takes in one turn; a frame that is not small waits for the next. Some ten milliseconds.
+    package static let masterTurnBytes = 512 << 10
+    /// A frame up to this many bytes never waits: heartbeats, and what lives on beside reports.
+    package static let masterSmallFrameBytes = 16 << 10
+    /// Owners whose silence a master judges in one turn.
+    package static let masterTurnOwners = 256
+    /// Roster entries that one transaction writes. etcd takes 128 operations or comparisons in one, and the leader key is among them.
+    package static let rosterBatch = 100
+    /// What an owner does in one turn of its loop of a report, in looks at a copy's place; handling one counts as eight.
+    package static let ownerTurnSteps = 1 << 15
     /// Holders that an answer to a lookup names.
     package static let answeredHolders = 16
     /// Longest text of a refusal in bytes.

@@ -77,6 +77,8 @@ extension Simulation {
         // So that reports have pages that wait for others.
         configuration.reportPageEntries = 1
         configuration.reportWindowPages = 2
+        // One copy a turn.
+        if options.stepsPerTurn != nil { configuration.turnSteps = 1 }
         var table = ReplicaTable(store: host.store, configuration: configuration)
         #if FLUXON_PLANTING
         if case .replica(let mistake) = options.planted { table.planted = mistake }

@@ -21,6 +21,8 @@ final class SimulatedMaster: SimulatedProcess {
 extension Simulation {
     static let leaderTimeToLive = 4 * second
     static let cluster = "simulated"
+    /// Between two pieces of what a master works off, where its turns are short.
+    private static let workPause = 20 * millisecond
 
     func startMaster(_ master: SimulatedMaster) {
         master.life += 1
@@ -89,6 +91,7 @@ extension Simulation {
                 cluster: Self.cluster, authority: authority, electedAt: electedAt, timing: options.timing, roster: entries,
                 history: found.history)
             table.observesOperations = true
+            if let steps = options.stepsPerTurn { table.stepsPerTurn = steps }
             #if FLUXON_PLANTING
             if case .routing(let mistake) = options.planted { table.planted = mistake }
             #endif
@@ -125,6 +128,7 @@ extension Simulation {
         guard var table = master.table else { return }
         master.table = nil
         body(&table, master.clock.read(at: now))
+        table.workOff(now: master.clock.read(at: now))
         let flushedAt = master.clock.read(at: now)
         table.flush(now: flushedAt)
         let effects = table.takeEffects()
@@ -180,7 +184,9 @@ extension Simulation {
 
     private func wake(_ master: SimulatedMaster) {
         guard let timer = master.table?.nextTimer else { return }
-        let at = now + master.clock.wait(until: timer, from: now)
+        // A machine with millions of keys: what a turn leaves takes its time.
+        let pause = master.table?.hasWork == true && options.stepsPerTurn != nil ? Self.workPause : 0
+        let at = now + max(pause, master.clock.wait(until: timer, from: now))
         guard at < master.wakeAt || master.wakeAt <= now else { return }
         master.wakeAt = at
         deliver(to: master, after: at - now) { [unowned self] in

@@ -27,7 +27,8 @@ final class SimulatedPool: CopyStore {
     }
 
     var deadline: BootInstant { pool.deadline }
-    var publishedKeys: [Key] { pool.publishedKeys }
+    var placeLimit: Int { pool.entryLimit }
+    func publishedKey(in place: Int) -> Key? { pool.publishedKey(at: place) }
 
     func find(_ key: Key) -> StoredCopy<Extent>? {
         pool.find(key).map { StoredCopy(extent: $0.extent, byteCount: $0.length, version: $0.version, flags: $0.flags) }

@@ -17,6 +17,8 @@ package struct SimulationOptions: Sendable {
     var hoard: UInt64 = 3
     /// Few chunks, so that arenas, parked copies and fetched ones fight for them.
     var poolBytes = 1 << 20
+    /// What a master works off in one turn; nil: as usual, which is all that so few keys make.
+    var stepsPerTurn: Int?
     /// Mean pause of a client between operations, in milliseconds.
     var thinkMilliseconds: UInt64 = 250
     package var hasFaults = true

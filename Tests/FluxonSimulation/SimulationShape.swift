@@ -23,6 +23,7 @@ extension SimulationOptions {
             options.readerStops = seed % 5 == 0 ? 12 : 100
             options.keys = 2 + Int(seed / 2 % 3)
             options.poolBytes = [384, 1_024, 512, 1_024, 768][Int(seed % 5)] << 10
+            options.stepsPerTurn = seed % 7 == 0 ? 1 : nil
             options.hoard = seed % 3 == 0 ? 24 : 3
         case .terms:
             options.owners = 4
@@ -31,6 +32,7 @@ extension SimulationOptions {
             options.thinkMilliseconds = [60, 150, 400][Int(seed / 3 % 3)]
             options.keys = 1 + Int(seed / 2 % 3)
             options.poolBytes = 1_024 << 10
+            options.stepsPerTurn = seed % 7 == 0 ? 1 : nil
         }
         return options
     }

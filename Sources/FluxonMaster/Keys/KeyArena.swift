@@ -12,7 +12,7 @@ struct KeyArena: Sendable {
     private struct Shelf: Sendable {
         var blocks: [[UInt64]] = []
         var used: UInt32 = 0
-        var free: [UInt32] = []
+        var free = NumberStack()
     }
 
     private static let blockWords = 2048
@@ -24,7 +24,7 @@ struct KeyArena: Sendable {
     mutating func add(_ key: Key) -> Place {
         let bytes = key.bytes.span.bytes
         let words = Self.words(of: bytes.byteCount)
-        let number = shelves[words].free.popLast() ?? takeNew(words)
+        let number = shelves[words].free.pop() ?? takeNew(words)
         let (block, offset) = Self.position(number, words)
         for index in 0..<words { shelves[words].blocks[block][offset + index] = bytes.word(index) }
         return Place(number: number, byteCount: UInt16(bytes.byteCount))
@@ -39,7 +39,7 @@ struct KeyArena: Sendable {
         return number
     }
 
-    mutating func remove(_ place: Place) { shelves[Self.words(of: Int(place.byteCount))].free.append(place.number) }
+    mutating func remove(_ place: Place) { shelves[Self.words(of: Int(place.byteCount))].free.push(place.number) }
 
     func equals(_ place: Place, _ key: Key) -> Bool {
         let bytes = key.bytes.span.bytes

@@ -15,10 +15,10 @@ package actor LeaseActor {
     let timing: ProtocolTiming
     let logger: Logger
     /// `mod_revision` of each roster entry as this term read or wrote it last.
-    private var rosterRevisions: [InstanceKey: Int64] = [:]
+    var rosterRevisions: [InstanceKey: Int64] = [:]
     /// The terms as this one read or wrote them last, and the `mod_revision` of that.
-    private(set) var history = TermHistory()
-    private var historyRevision: Int64 = 0
+    var history = TermHistory()
+    var historyRevision: Int64 = 0
     /// What hinders this master, for the log.
     private var trouble = StateLog<String>()
     /// While this master leads.
@@ -115,7 +115,7 @@ package actor LeaseActor {
 
     /// An etcd that has forgotten what this term wrote was restored under it: the next term reads what there is, and finds out what owners
     /// have seen (decision 0040).
-    private func isRolledBack(_ read: [EtcdKeyValue]?, behind known: TermHistory, _ leadership: Leadership) -> Bool {
+    func isRolledBack(_ read: [EtcdKeyValue]?, behind known: TermHistory, _ leadership: Leadership) -> Bool {
         let present = read?.first.flatMap { TermHistory(parsing: $0.valueText) }
         let needed = known.writes(in: leadership.term) ?? 0
         guard (present?.writes(in: leadership.term)).map({ $0 < needed }) ?? true else { return false }
@@ -125,64 +125,14 @@ package actor LeaseActor {
         return true
     }
 
-    /// Writes one roster entry if this term still leads, and counts it in the history. False: it does not lead. An attempt of unknown
-    /// outcome is repeated; revisions are compared, so that the one under way cannot arrive behind a later entry (decision 0014).
-    package func write(_ change: RosterChange, _ leadership: Leadership) async -> Bool {
-        let names = [change.owner] + (change.replaces.map { [$0] } ?? [])
-        let keys = names.map(keyspace.rosterEntry)
-        var backoff = Backoff(first: .milliseconds(100), longest: .seconds(2))
-        while !Task.isCancelled {
-            var next = history
-            next.wrote(in: leadership.term)
-            let unchanged =
-                zip(names, keys).map { EtcdCompare.modRevision(of: $1, .equal, rosterRevisions[$0] ?? 0) }
-                + [EtcdCompare.modRevision(of: keyspace.history, .equal, historyRevision)]
-            let operations =
-                [.put(keys[0], change.entry.text), .put(keyspace.history, next.text)] + keys.dropFirst().map { EtcdOperation.delete($0) }
-            var write = election.guarded(by: leadership.value, operations, and: unchanged)
-            write.failure += keys.map { .get($0) } + [.get(keyspace.history)]
-            do throws(EtcdError) {
-                let result = try await etcd.transaction(write, timeout: timing.authority)
-                isServed()
-                if result.succeeded {
-                    wrote(change, result.revision, next, result.revision)
-                    return true
-                }
-                if election.isOver(leadership.value, after: result) { return false }
-                let told = result.keyValues(at: keys.count + 1)?.first
-                if isRolledBack(told.map { [$0] }, behind: history, leadership) { return false }
-                // An earlier attempt got through.
-                let present = result.keyValues(at: 1)?.first
-                if present?.value == Array(change.entry.text.utf8), told?.valueText == next.text {
-                    wrote(change, present?.modRevision ?? 0, next, told?.modRevision ?? 0)
-                    return true
-                }
-                for (index, name) in names.enumerated() { rosterRevisions[name] = result.keyValues(at: index + 1)?.first?.modRevision }
-                historyRevision = told?.modRevision ?? 0
-                history = told.flatMap { TermHistory(parsing: $0.valueText) } ?? history
-            } catch {
-                isTroubled("roster not written: \(change.owner) waits", error)
-                try? await loop.sleep(for: backoff.next())
-            }
-        }
-        return false
-    }
-
-    private func wrote(_ change: RosterChange, _ revision: Int64, _ next: TermHistory, _ historyRevision: Int64) {
-        if let former = change.replaces { rosterRevisions[former] = nil }
-        rosterRevisions[change.owner] = revision
-        history = next
-        self.historyRevision = historyRevision
-    }
-
     /// Makes the owners' history etcd's own, in one guarded step after the roster that goes with it; the term is to end then.
     func recover(_ plan: RecoveryPlan, _ leadership: Leadership) async throws(EtcdError) -> Bool {
         var adopted = history
         adopted.adopt(plan.terms)
         let entries = plan.entries.sorted { $0.key < $1.key }.map { EtcdOperation.put(keyspace.rosterEntry(of: $0.key), $0.value.text) }
-        // One transaction of etcd takes 128 operations. One that is cut short is done again.
-        for start in stride(from: 0, to: entries.count, by: 100) {
-            let part = Array(entries[start..<min(start + 100, entries.count)])
+        // One that is cut short is done again.
+        for start in stride(from: 0, to: entries.count, by: Limits.rosterBatch) {
+            let part = Array(entries[start..<min(start + Limits.rosterBatch, entries.count)])
             let result = try await etcd.transaction(election.guarded(by: leadership.value, part), timeout: timing.authority)
             guard result.succeeded else { return false }
         }
@@ -192,13 +142,13 @@ package actor LeaseActor {
 
     // MARK: Trouble
 
-    private func isTroubled(_ what: String, _ error: EtcdError) {
+    func isTroubled(_ what: String, _ error: EtcdError) {
         guard let count = trouble.note("\(what): \(error)", now: loop.now) else { return }
         ServiceNotifier.status("waits: \(error)")
         logger.warning("\(what); trying on", metadata: ["fluxon.error": "\(error)", "fluxon.times": "\(count)"])
     }
 
-    private func isServed() {
+    func isServed() {
         if trouble.cleared() { logger.notice("etcd serves again") }
     }
 

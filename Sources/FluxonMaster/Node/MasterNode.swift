@@ -146,21 +146,17 @@ package final class MasterNode: Service {
     private func lead(
         _ leadership: Leadership, _ table: RoutingTable, _ lease: LeaseActor, _ routing: RoutingActor, losses: AsyncStream<Void>
     ) async {
-        typealias RosterWrite = (change: RosterChange, done: @Sendable (Bool) -> Void)
-        let (writes, writer) = AsyncStream.makeStream(of: RosterWrite.self)
+        let roster = RosterQueue()
         let (ends, end) = AsyncStream.makeStream(of: Void.self)
         let (changes, change) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await routing.lead(
-            table, writeRoster: { change, done in writer.yield((change, done)) }, onDeposed: { end.yield() },
-            onPresence: { change.yield() })
+            table, writeRoster: { roster.add(RosterWrite($0, done: $1)) }, onDeposed: { end.yield() }, onPresence: { change.yield() })
         ServiceNotifier.ready()
         ServiceNotifier.status("leads in term \(leadership.term)")
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await lease.renew(leadership, routing: routing) }
             group.addTask { await lease.followStandbys(routing) }
-            group.addTask {
-                for await write in writes { write.done(await lease.write(write.change, leadership)) }
-            }
+            group.addTask { await roster.drain(upTo: Limits.rosterBatch) { await lease.write($0, leadership) } }
             group.addTask {
                 var unwritten: [InstanceKey: MembersAnswer.Member?] = [:]
                 for await _ in changes {

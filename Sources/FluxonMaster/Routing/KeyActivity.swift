@@ -18,6 +18,8 @@ struct KeyActivity: Sendable {
     var operation: RunningOperation?
     var commits: Deque<WaitingCommit> = []
     var lookups: [WaitingLookup] = []
+    /// What the key is listed for in `StalledKeys`.
+    var stalls: [StalledKeys.Cause] = []
 
     var isIdle: Bool { operation == nil && commits.isEmpty && lookups.isEmpty }
 }
@@ -95,4 +97,6 @@ struct ParkedClaim: Sendable {
     let cause: OperationReference
     /// The number of the invalidation that takes it, in `session`.
     var leaving: UInt64?
+    /// In `StalledKeys`, for what will decide it.
+    var isListed = false
 }

@@ -30,6 +30,8 @@ package actor RoutingActor {
     private var nextConnection: UInt64 = 1
     private var timer: (due: BootInstant, timer: LoopTimer)?
     private var isTurnEndDue = false
+    private var line = FrameLine()
+    private var isLineDue = false
     private(set) var counters = RoutingCounters()
     /// From the election to the first commit that could complete; nil: not there yet in this term.
     private(set) var opening: Duration?
@@ -107,6 +109,7 @@ package actor RoutingActor {
         standbyList = StandbyList()
         states = MemberStates()
         directory = MemberDirectory()
+        line = FrameLine()
         let ended = streams.sorted { $0.key < $1.key }.map(\.value) + watchers.values.map(\.stream)
         streams = [:]
         watchers = [:]
@@ -182,6 +185,33 @@ package actor RoutingActor {
 
     private func received(_ bytes: [UInt8], on connection: ConnectionID) {
         directory.heard(on: connection, now: loop.now)
+        guard line.admits(byteCount: bytes.count) else {
+            streams[connection]?.pauseReading()
+            line.wait(bytes, of: connection)
+            return goOnNextTurn()
+        }
+        process(bytes, of: connection)
+    }
+
+    private func goOnNextTurn() {
+        guard !isLineDue else { return }
+        isLineDue = true
+        loop.inNextTick { [weak self] in self?.assumeIsolated { $0.processWaiting() } }
+    }
+
+    private func processWaiting() {
+        isLineDue = false
+        while let frame = line.next() {
+            // What a connection that is gone has left comes again over the next one.
+            guard let stream = streams[frame.connection] else { continue }
+            process(frame.bytes, of: frame.connection)
+            stream.resumeReading()
+        }
+        if line.hasWaiting { goOnNextTurn() }
+        scheduleTurnEnd()
+    }
+
+    private func process(_ bytes: [UInt8], of connection: ConnectionID) {
         do throws(ProtobufError) {
             let frame = try OwnerFrame(decoding: bytes)
             counters.framesReceived += 1
@@ -211,6 +241,8 @@ package actor RoutingActor {
 
     private func finishTurn() {
         isTurnEndDue = false
+        line.turnEnds()
+        table?.workOff(now: loop.now)
         // A fresh reading after the work (G1): a stop before this line costs the authority, one after it is the network's delay.
         table?.flush(now: loop.now)
         for effect in table?.takeEffects() ?? [] { perform(effect) }

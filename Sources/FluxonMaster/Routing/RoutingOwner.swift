@@ -34,12 +34,17 @@ struct RoutingOwner: Sendable {
     var awaited: Deque<AwaitedConfirmation> = []
     /// Claims that were told to go in this session and did not confirm it yet, oldest first. Stale ones are skipped.
     var leaving: Deque<(key: Key, number: UInt64)> = []
+    /// Keys of which it claims a parked copy, some for nothing by now.
+    var claimed: [Key] = []
     /// Operations from `prepared` until the owner has taken the outcome.
     var operations: [UInt64: OwnerOperation] = [:]
     /// `done`s sent, with the time at which the owner is bypassed if it has not taken them. Stale ones are skipped.
     var untaken: Deque<(operation: UInt64, due: BootInstant)> = []
-    /// While a repeated report runs: the keys that it named, or that were registered since it began.
-    var seen: Set<Key> = []
+    /// While a repeated report runs: the entries of the keys that it named, or that were registered since it began.
+    var seen = EntrySet()
+    var sweep: HolderSweep?
+    /// In `RoutingTable.dirty`.
+    var isDirty = false
     /// Commits that the report named as pending, for its end.
     var pending: [LinkCommit] = []
 
@@ -63,7 +68,7 @@ struct RoutingOwner: Sendable {
     /// Lost, and nothing in this table waits for it or could be taken for its own.
     var isForgotten: Bool {
         entry?.state == .lost && isWritten && !isWriting && session == nil && greeting == nil && operations.isEmpty && awaited.isEmpty
-            && !mustReportAgain && generation > Generation(0)
+            && sweep == nil && !mustReportAgain && generation > Generation(0)
     }
 
     func name(_ operation: UInt64) -> OperationReference {

@@ -1,3 +1,4 @@
+import DequeModule
 import FluxonCore
 
 // Commits of one key, one at a time: prepare, invalidate, confirm, complete, `done`, taken, exposed (C3–C6).
@@ -6,6 +7,7 @@ extension RoutingTable {
     mutating func enqueueCommit(_ id: OwnerID, _ commit: LinkCommit, now: BootInstant) {
         guard let session = owners[id.place].session, owners[id.place].operations[commit.operation] == nil else { return }
         let waiting = WaitingCommit(owner: id, session: session.number, reference: owners[id.place].name(commit.operation), commit: commit)
+        settle(commit.key, now: now)
         // The usual case: nothing goes on for the key.
         if activities[commit.key] == nil, mayPrepare, canBegin(waiting) { return prepare(waiting, now: now) }
         activities[commit.key, default: .init()].commits.append(waiting)
@@ -21,16 +23,24 @@ extension RoutingTable {
 
     /// C3: takes the next commit that can begin, if the key is free and R8 holds.
     mutating func prepareNext(_ key: Key, now: BootInstant) {
-        guard mayPrepare else { return }
+        guard mayPrepare else {
+            if activities[key]?.commits.isEmpty == false { stall(key, until: .opening) }
+            return
+        }
+        judgeClaims(key, now: now)
         while let activity = activities[key], activity.operation == nil, !activity.commits.isEmpty {
             guard let index = activity.commits.firstIndex(where: { !isLive($0) || canBegin($0) }) else {
-                stalled.append(key)
-                return
+                return stallCommits(key, activity.commits)
             }
             guard let waiting = activities[key]?.commits.remove(at: index), isLive(waiting) else { continue }
             prepare(waiting, now: now)
         }
         tidy(key)
+    }
+
+    /// A condition waits for R7, a commit of an owner that is out for the roster.
+    private mutating func stallCommits(_ key: Key, _ commits: Deque<WaitingCommit>) {
+        for waiting in commits { stall(key, until: owners[waiting.owner.place].isIn ? .completeness : .roster(waiting.owner)) }
     }
 
     /// A commit of a session that is over comes again with the report, if it was never decided.
@@ -103,10 +113,15 @@ extension RoutingTable {
         #if FLUXON_PLANTING
         if planted == .completeBeforeConfirm { return }
         #endif
-        owners[holder.place].awaited.append(
-            AwaitedConfirmation(
-                key: operation.key, operation: operation.name, version: version, cause: cause, sent: sent, barrier: barrier))
+        let awaited = AwaitedConfirmation(
+            key: operation.key, operation: operation.name, version: version, cause: cause, sent: sent, barrier: barrier)
+        expect(awaited, from: holder)
         operation.awaited.append(holder)
+    }
+
+    mutating func expect(_ confirmation: AwaitedConfirmation, from holder: OwnerID) {
+        owners[holder.place].awaited.append(confirmation)
+        timers.schedule(holder, at: deadBy(confirmation.barrier))
     }
 
     func deadBy(_ barrier: BootInstant?) -> BootInstant {
@@ -130,6 +145,7 @@ extension RoutingTable {
             owners[holder.place].awaited.removeFirst()
             resolve(first, holder, now: now)
         }
+        if let next = owners[holder.place].awaited.first { timers.schedule(holder, at: deadBy(next.barrier)) }
     }
 
     /// A confirmation came, or is no longer needed.
@@ -168,9 +184,7 @@ extension RoutingTable {
         if var record = records[key] { holderLists.removeAll(from: &record.holders) }
         switch commit.kind {
         case .put:
-            var record = KeyRecord(version: version, byteCount: commit.byteCount)
-            register(committer, key, &record)
-            records[key] = record
+            register(committer, key, KeyRecord(version: version, byteCount: commit.byteCount))
             removals.remove(key)
         case .remove:
             records[key] = nil
@@ -214,7 +228,9 @@ extension RoutingTable {
     /// Sends a stored outcome; during a report it waits for its end, which replays it (R3).
     mutating func sendDone(_ id: OwnerID, _ number: UInt64, publishes: Bool, isExposed: Bool = false, now: BootInstant) {
         guard let outcome = owners[id.place].operations[number]?.outcome else { return }
-        owners[id.place].untaken.append((operation: number, due: now.advanced(by: confirmationWait)))
+        let due = now.advanced(by: confirmationWait)
+        owners[id.place].untaken.append((operation: number, due: due))
+        timers.schedule(id, at: due)
         guard owners[id.place].session?.isActive == true else { return }
         send(id, .done(operation: number, outcome, publishes: publishes, isExposed: isExposed))
     }

@@ -78,7 +78,7 @@ extension RoutingTable {
             return refuse(connection, .notYet, "\(hello.instance) is being declared lost; try again")
         }
         if resume(id, hello, connection) {
-            wakeStalled(now: now)
+            stalled.wake(.holder(id))
         } else {
             begin(id, connection, now: now)
         }
@@ -143,7 +143,7 @@ extension RoutingTable {
             keepsNothing: owners[id.place].desired.state == .lost || !isBelieved)
         session.welcome?.choosesRelays = true
         owners[id.place].session = session
-        owners[id.place].seen = []
+        owners[id.place].seen = EntrySet()
         owners[id.place].pending = []
         owners[id.place].leaving = []
         touch(id)
@@ -162,7 +162,7 @@ extension RoutingTable {
                 continue
             }
             awaited.sent = (session: session, number: number)
-            owners[id.place].awaited.append(awaited)
+            expect(awaited, from: id)
             guard awaited.cause != nil else { continue }
             activities[awaited.key]?.operation?.invalidated.append((owner: id, session: session, number: number))
         }
@@ -178,10 +178,10 @@ extension RoutingTable {
         guard let session = owners[id.place].session else { return }
         owners[id.place].session = nil
         reachability.left(id)
-        let isUndecided = { (claim: ParkedClaim) in claim.owner == id && claim.session == session.number && claim.leaving == nil }
-        if !isComplete, claims.values.contains(where: { $0.contains(where: isUndecided) }) { owners[id.place].mustReportAgain = true }
-        owners[id.place].seen = []
+        if !isComplete, hasUndecidedClaims(of: id, in: session.number) { owners[id.place].mustReportAgain = true }
+        owners[id.place].seen = EntrySet()
         owners[id.place].pending = []
+        scheduleTimer(id)
         if let connection = session.connection {
             connections[connection] = nil
             effects.append(.close(connection))
@@ -204,11 +204,12 @@ extension RoutingTable {
         owners[id.place].isWriting = false
         owners[id.place].entry = entry
         mark.writes += 1
-        mark.owners = UInt64(owners.count { $0.entry?.state == .in })
+        if old?.state == .in { mark.owners -= 1 }
+        if entry.state == .in { mark.owners += 1 }
         if let former = owners[id.place].replaces.take() { leaving.remove(former) }
         if let old, old.generation < entry.generation { supersede(id, now: now) }
         switch entry.state {
-        case .in: wakeStalled(now: now)
+        case .in: stalled.wake(.roster(id))
         case .bypassed: note(.bypassed(instance))
         case .lost: becameLost(id, now: now)
         }
@@ -221,6 +222,7 @@ extension RoutingTable {
             begin(id, greeting.connection, now: now)
             reachability.joined(id, greeting.hello)
         }
+        scheduleTimer(id)
         checkProgress(now: now)
     }
 }

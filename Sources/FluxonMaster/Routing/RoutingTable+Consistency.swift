@@ -4,7 +4,8 @@ import FluxonCore
 extension RoutingTable {
     /// The first thing that contradicts another; nil when all agrees. O(everything).
     package var inconsistency: String? {
-        inconsistentConnection ?? inconsistentOperation ?? inconsistentConfirmation ?? inconsistentHolders
+        inconsistentConnection ?? inconsistentOperation ?? inconsistentConfirmation ?? inconsistentHolders ?? inconsistentSweep
+            ?? inconsistentClaim
     }
 
     /// Keys with an operation that is not exposed yet. None may be left once everybody is gone.
@@ -56,6 +57,22 @@ extension RoutingTable {
             }
         }
         return nil
+    }
+
+    /// Who claims a copy finds its claim again.
+    private var inconsistentClaim: String? {
+        for (key, list) in claims {
+            for claim in list where !owners[claim.owner.place].claimed.contains(key) {
+                return "\(key) is claimed by \(claim.owner), which does not know"
+            }
+        }
+        return nil
+    }
+
+    /// Who is being taken out of holder sets is worked on, once.
+    private var inconsistentSweep: String? {
+        let swept = Set(owners.filter { $0.sweep != nil }.map(\.id))
+        return swept == Set(sweeping) && swept.count == sweeping.count ? nil : "\(swept) have a sweep, and worked on are \(sweeping)"
     }
 
     private var inconsistentHolders: String? {

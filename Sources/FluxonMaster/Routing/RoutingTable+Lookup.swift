@@ -5,6 +5,7 @@ extension RoutingTable {
     mutating func lookUp(_ id: OwnerID, _ lookup: LinkLookup, now: BootInstant) {
         guard let session = owners[id.place].session else { return }
         let waiting = WaitingLookup(owner: id, session: session.number, lookup: lookup)
+        settle(lookup.key, now: now)
         // The usual case leaves no trace.
         if activities[lookup.key] == nil, answer(waiting) { return }
         activities[lookup.key, default: .init()].lookups.append(waiting)
@@ -21,8 +22,16 @@ extension RoutingTable {
             if !answer(waiting) { rest.append(waiting) }
         }
         activities[key]?.lookups = rest
-        if !rest.isEmpty { stalled.append(key) }
+        if !rest.isEmpty { stallLookups(key) }
         tidy(key)
+    }
+
+    /// Nobody knows of the key, or none of those who have it can be reached.
+    private mutating func stallLookups(_ key: Key) {
+        guard let record = records[key] else { return stall(key, until: .completeness) }
+        for holder in holderLists.owners(of: record.holders) where owners[holder.place].session?.connection == nil {
+            stall(key, until: .holder(holder))
+        }
     }
 
     private var showsEarly: Bool {
@@ -35,7 +44,7 @@ extension RoutingTable {
     /// - Returns: False when nobody can say now.
     private mutating func answer(_ waiting: WaitingLookup) -> Bool {
         let lookup = waiting.lookup
-        guard var record = records[lookup.key] else {
+        guard let record = records[lookup.key] else {
             guard isDecided(lookup.key) else { return false }
             send(waiting.owner, .found(LookupAnswer(lookup: lookup.lookup, content: .absent)))
             return true
@@ -49,8 +58,7 @@ extension RoutingTable {
         let reachable = others.filter { owners[$0.place].session?.connection != nil }
         // With nobody else listed, the asker learns that it is alone; having nothing it drops, and the key goes in order (R10).
         guard !reachable.isEmpty || (others.isEmpty && !record.holders.isEmpty) else { return false }
-        register(waiting.owner, lookup.key, &record)
-        records[lookup.key] = record
+        register(waiting.owner, lookup.key, record)
         // Askers start at different holders, so that a hot key is not read from one alone.
         let offset = reachable.isEmpty ? 0 : Int(waiting.owner.number) % reachable.count
         let (ordered, relays) = route(Array(reachable[offset...] + reachable[..<offset]), to: waiting.owner)
@@ -72,6 +80,8 @@ extension RoutingTable {
     /// Behind the last copy the master removes the key in order (M4, R4, R10): an operation of its own, which waits until claimed copies
     /// are gone (K2) and is never taken back (K3). Before R8 holds the key is unavailable instead: somebody may still bring it (M4a).
     mutating func removeIfLastCopyGone(_ key: Key, _ cause: RemovalCause, now: BootInstant) {
+        // Somebody may hold a claim on it that is decided by now.
+        judgeClaims(key, now: now)
         guard let record = records[key], record.holders.isEmpty, activities[key]?.operation == nil else { return }
         guard isOpen else { return forgetRecord(key) }
         lastRemoval += 1
@@ -89,15 +99,5 @@ extension RoutingTable {
         forgetRecord(key)
         rememberRemoval(key)
         note(.removed(key, nextVersion(), cause))
-    }
-
-    /// Something changed that lookups or conditions may wait for: an owner reported or came back, or the phase advanced.
-    mutating func wakeStalled(now: BootInstant) {
-        let list = stalled
-        stalled = []
-        for key in list {
-            answerLookups(key, now: now)
-            prepareNext(key, now: now)
-        }
     }
 }

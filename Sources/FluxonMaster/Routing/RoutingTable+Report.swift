@@ -23,32 +23,30 @@ extension RoutingTable {
         if page.isLast { reportEnded(id, now: now) }
     }
 
-    /// Adds a holder. While the holder's own repeated report runs, the key will not be missed at its end.
-    mutating func register(_ id: OwnerID, _ key: Key, _ record: inout KeyRecord) {
+    /// Stores the record with another holder, whom no sweep takes out of it again: neither one that runs nor the one at the end of the
+    /// holder's own repeated report. (In its first report nothing can be missed: this term lists nothing at it that it did not name.)
+    mutating func register(_ id: OwnerID, _ key: Key, _ record: KeyRecord) {
+        var record = record
         holderLists.insert(id, into: &record.holders)
-        see(id, key)
-    }
-
-    /// In an owner's first report nothing can be missed: this term lists nothing at it that it did not name.
-    mutating func see(_ id: OwnerID, _ key: Key) {
-        if owners[id.place].hasReported, owners[id.place].session?.isActive == false { owners[id.place].seen.insert(key) }
+        let entry = records.set(key, record)
+        if owners[id.place].hasReported, owners[id.place].session?.isActive == false { owners[id.place].seen.insert(entry) }
+        if owners[id.place].sweep != nil { owners[id.place].sweep?.kept.insert(entry) }
     }
 
     /// Nobody can have a version that this master has not given yet: taken for true, it would be given to other bytes later (I1).
     private func isOfTheFuture(_ version: Version) -> Bool { version > Version(term: term, sequence: sequence) }
 
     private mutating func reportLive(_ id: OwnerID, _ entry: ReportEntry, now: BootInstant) {
-        guard var record = records[entry.key] else {
+        guard let record = records[entry.key] else {
             // R3, R7: of a key that this term knows nothing about; else it was removed or is being written.
             let isNews =
                 !owners[id.place].hasReported && !removals.contains(entry.key) && activities[entry.key]?.operation == nil && !isComplete
             guard isNews else { return drop(id, entry) }
-            var record = KeyRecord(version: entry.version, byteCount: entry.byteCount)
-            register(id, entry.key, &record)
-            records[entry.key] = record
+            register(id, entry.key, KeyRecord(version: entry.version, byteCount: entry.byteCount))
             judgeClaims(entry.key, now: now)
             answerLookups(entry.key, now: now)
-            return
+            // A condition may have waited to know whether the key exists.
+            return wake(entry.key)
         }
         guard record.version == entry.version else {
             if !isOpen, !owners[id.place].hasReported {
@@ -56,15 +54,14 @@ extension RoutingTable {
             }
             return drop(id, entry)
         }
-        register(id, entry.key, &record)
-        records[entry.key] = record
+        register(id, entry.key, record)
         invalidateIfPrepared(id, entry.key, now: now)
         answerLookups(entry.key, now: now)
     }
 
     private mutating func reportParked(_ id: OwnerID, _ entry: ReportEntry, now: BootInstant) {
         let running = activities[entry.key]?.operation
-        guard var record = records[entry.key] else {
+        guard let record = records[entry.key] else {
             guard let cause = entry.parkedBy, !removals.contains(entry.key), running == nil, !isComplete else { return drop(id, entry) }
             return claim(id, entry, cause, now: now)
         }
@@ -75,10 +72,10 @@ extension RoutingTable {
         #endif
         guard !isJudgedLater else { return claim(id, entry, cause, now: now) }
         // R3, and a first report behind R8: what is prepared was prepared over this very version, and waits for this owner, too.
-        register(id, entry.key, &record)
-        records[entry.key] = record
+        register(id, entry.key, record)
         if running == nil {
             send(id, .restore(entry.key, entry.version))
+            wake(entry.key)
         } else {
             invalidateIfPrepared(id, entry.key, now: now)
         }
@@ -132,11 +129,11 @@ extension RoutingTable {
             // One that is only prepared a correct owner names: what this one does not ask for comes to nothing.
             if operation.outcome == nil { abort(operation.key, now: now) } else { expose(operation.key, now: now) }
         }
-        if owners[id.place].hasReported { removeUnreported(id, now: now) }
+        if owners[id.place].hasReported { removeUnreported(id) }
         owners[id.place].hasReported = true
         owners[id.place].mustReportAgain = false
         owners[id.place].isTrusted = true
-        owners[id.place].seen = []
+        owners[id.place].seen = EntrySet()
         owners[id.place].pending = []
         forgetClaims(of: id, except: owners[id.place].session?.number)
         for commit in pending where !replay(id, commit, now: now) {
@@ -145,13 +142,14 @@ extension RoutingTable {
             let waiting = WaitingCommit(owner: id, session: session, reference: reference, commit: commit)
             activities[commit.key, default: .init()].commits.append(waiting)
         }
-        judgeAllClaims(now: now)
+        judgeClaims(of: id, now: now)
         let told = owners[id.place].session?.link.lastEnqueued ?? 0
         owners[id.place].session?.returnsAfter = told
         returnIfProcessed(id)
         for commit in pending { prepareNext(commit.key, now: now) }
+        stalled.wake(.claims(id))
         checkProgress(now: now)
-        wakeStalled(now: now)
+        stalled.wake(.holder(id))
     }
 
     /// R6 believes who is `in`: that may stand in the roster only once this owner has processed everything that the resync told it.
@@ -170,26 +168,13 @@ extension RoutingTable {
 
     /// R3: what the table lists at this owner and the owner did not name is gone. The bytes of a commit that it still has to take are
     /// there without being named.
-    private mutating func removeUnreported(_ id: OwnerID, now: BootInstant) {
+    private mutating func removeUnreported(_ id: OwnerID) {
         var seen = owners[id.place].seen
         for commit in owners[id.place].pending {
             guard case .committed(let version)? = owners[id.place].operations[commit.operation]?.outcome else { continue }
-            if records[commit.key]?.version == version { seen.insert(commit.key) }
+            if records[commit.key]?.version == version, let entry = records.number(of: commit.key) { seen.insert(entry) }
         }
-        let lists = holderLists
-        let gone = records.keys { lists.contains(id, in: $0.holders) }.filter { !seen.contains($0) }
-        removeHolder(id, of: gone, .evicted, now: now)
-    }
-
-    /// In the order of the keys' bytes, so that equal inputs act equally.
-    mutating func removeHolder(_ id: OwnerID, of keys: [Key], _ cause: RemovalCause, now: BootInstant) {
-        for key in keys.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) {
-            guard var record = records[key] else { continue }
-            holderLists.remove(id, from: &record.holders)
-            records[key] = record
-            removeIfLastCopyGone(key, cause, now: now)
-            answerLookups(key, now: now)
-        }
+        beginSweep(id, .evicted, keeping: seen)
     }
 
     /// R3: a stored outcome is told again; the version is published only if it is still the key's.
@@ -207,10 +192,9 @@ extension RoutingTable {
         if planted == .replayUnexposed { isExposed = false }
         #endif
         var publishes = false
-        if var record = records[commit.key], record.version == version {
+        if let record = records[commit.key], record.version == version {
             publishes = true
-            register(id, commit.key, &record)
-            records[commit.key] = record
+            register(id, commit.key, record)
         }
         sendDone(id, commit.operation, publishes: publishes, isExposed: isExposed, now: now)
         // What it publishes now is not covered by an invalidation that went out before.

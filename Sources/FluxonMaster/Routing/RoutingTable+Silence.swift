@@ -5,13 +5,17 @@ package import FluxonCore
 extension RoutingTable {
     /// When `tick` has something to do; the end of time when nothing is due.
     package var nextTimer: BootInstant {
-        var next = strangersExpireAt
-        for owner in owners where !owner.isWriting {
-            if let due = bypassDue(owner) { next = min(next, max(due, judgesSilenceFrom)) }
-            if canBeLost(owner) { next = min(next, max(lostDue(owner), judgesSilenceFrom)) }
-            if isMissing(owner) { next = min(next, max(reportDue, judgesSilenceFrom)) }
-        }
-        return next.advanced(by: .nanoseconds(1))
+        // What turns left to do is done in the next one.
+        hasWork ? .zero : min(strangersExpireAt, max(timers.first, judgesSilenceFrom)).advanced(by: .nanoseconds(1))
+    }
+
+    /// After whatever may have brought the time forward at which the owner is to be judged.
+    mutating func scheduleTimer(_ id: OwnerID) {
+        let owner = owners[id.place]
+        guard !owner.isWriting else { return }
+        if let due = bypassDue(owner) { timers.schedule(id, at: due) }
+        if canBeLost(owner) { timers.schedule(id, at: lostDue(owner)) }
+        if isMissing(owner) { timers.schedule(id, at: reportDue) }
     }
 
     package mutating func tick(now: BootInstant) {
@@ -24,7 +28,12 @@ extension RoutingTable {
             return
         }
         guard now >= judgesSilenceFrom else { return }
-        for index in owners.indices { judge(owners[index].id, now: now) }
+        // Those for whom this turn is too short have their time behind them, and the next tick follows at once.
+        for _ in 0..<Limits.masterTurnOwners {
+            guard let id = timers.takeDue(now: now) else { break }
+            judge(id, now: now)
+            scheduleTimer(id)
+        }
         checkProgress(now: now)
     }
 
@@ -129,10 +138,11 @@ extension RoutingTable {
             if operation.outcome == nil { abort(operation.key, now: now) } else { expose(operation.key, now: now) }
         }
         for confirmation in awaited { resolve(confirmation, id, now: now) }
-        let lists = holderLists
-        removeHolder(id, of: records.keys { lists.contains(id, in: $0.holders) }, .lost, now: now)
-        judgeAllClaims(now: now)
-        wakeStalled(now: now)
+        beginSweep(id, .lost)
+        stalled.wake(.claims(id))
+        stalled.wake(.holder(id))
+        // Its commits are no more: the keys are not listed for them any longer.
+        stalled.wake(.roster(id))
     }
 
     /// What exists, and what an operation removed or will put that is not exposed: in another term it may turn out otherwise.
@@ -140,18 +150,31 @@ extension RoutingTable {
 
     /// R8, then R7.
     mutating func checkProgress(now: BootInstant) {
-        if !isOpen, owners.allSatisfy({ $0.isKnown || $0.isOut(term: term) }) {
+        if !isOpen, nobodyFails({ [term] in $0.isKnown || $0.isOut(term: term) }) {
             isOpen = true
             note(.opened)
-            judgeAllClaims(now: now)
-            for key in activities.keys.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) { prepareNext(key, now: now) }
+            stalled.wake(.opening)
         }
-        if isOpen, !isComplete, owners.allSatisfy({ $0.isKnown || ($0.desired.state == .lost && $0.isWritten) }) {
+        // Not before the commits have begun that waited for R8. One may be complete in the last term, seen by nobody, and its key's older
+        // copies gone: absence would be shown where there was a value (I9).
+        if isOpen, !isComplete, !stalled.hasWoken, nobodyFails({ $0.isKnown || ($0.desired.state == .lost && $0.isWritten) }) {
             isComplete = true
             note(.completed(existing: observesOperations ? keysNotAbsent : []))
             judgeAllClaims(now: now)
-            removals = []
-            wakeStalled(now: now)
+            removals = KeySet()
+            stalled.wake(.completeness)
         }
+    }
+
+    /// Begins at the owner that failed last, who most often still does: else each report of a thousand owners would ask all of them.
+    private mutating func nobodyFails(_ isReady: (RoutingOwner) -> Bool) -> Bool {
+        for step in owners.indices {
+            let place = (waitsFor + step) % owners.count
+            guard isReady(owners[place]) else {
+                waitsFor = place
+                return false
+            }
+        }
+        return true
     }
 }

@@ -1,3 +1,4 @@
+import DequeModule
 package import FluxonCore
 
 /// The rules of one master in one term: who has which version of which key, what may be completed, and who may see it
@@ -6,8 +7,9 @@ package import FluxonCore
 ///     collecting ──R8: every roster owner reported, or W₀ passed and the missing are bypassed──▶ open ──R7: all reported or lost──▶ complete
 ///       lookups of reported keys                                                   commits complete           unknown means absent
 ///
-/// Use: call the events of one turn of the loop (`received`, `connected` …, `tick`), then `flush` with a *fresh* reading of the
-/// clock, then perform everything that `takeEffects` returns, in order. `nextTimer` says when `tick` is due. O(1) per message.
+/// Use: call the events of one turn of the loop (`received`, `connected` …, `tick`), then `workOff`, then `flush` with a *fresh* reading
+/// of the clock, then perform everything that `takeEffects` returns, in order. `nextTimer` says when `tick` is due. O(1) per message;
+/// whatever concerns many keys at once is done in pieces by `workOff`.
 package struct RoutingTable: Sendable {
     package let cluster: String
     package let term: UInt64
@@ -53,16 +55,22 @@ package struct RoutingTable: Sendable {
     package internal(set) var isOpen = false
     package internal(set) var isComplete = false
     /// Keys removed in this term, while somebody may still bring an older copy (R3).
-    var removals: Set<Key> = []
+    var removals = KeySet()
     /// Parked copies that reports named: not decided, or told to go and not gone (R9, K2). Empty but behind an election.
     var claims: [Key: [ParkedClaim]] = [:]
     /// Operations that some report of this term named as pending.
     var reportedPending: Set<OperationReference> = []
 
-    /// Keys whose lookups or conditions wait for somebody to report or to come back.
-    var stalled: [Key] = []
+    var stalled = StalledKeys()
+    /// Owners with a sweep, the one that is worked on first.
+    var sweeping: Deque<OwnerID> = []
+    /// What `workOff` does in one turn.
+    package var stepsPerTurn = Limits.masterTurnSteps
     /// Sessions with something to send, in order of their first message of this turn.
     var dirty: [OwnerID] = []
+    var timers = OwnerTimers()
+    /// Place of an owner that R8 or R7 waited for when that was looked at last.
+    var waitsFor = 0
     var lastTick: BootInstant
     var judgesSilenceFrom: BootInstant
     var effects: [RoutingEffect] = []
@@ -105,6 +113,7 @@ package struct RoutingTable: Sendable {
             owners.append(owner)
             ownersByInstance[instance] = entry.owner
         }
+        for place in owners.indices { scheduleTimer(owners[place].id) }
         checkProgress(now: electedAt)
     }
 
@@ -152,7 +161,10 @@ package struct RoutingTable: Sendable {
         guard mayAct(now: now) else { return }
         let list = dirty
         dirty = []
-        for id in list { flush(id, now: now) }
+        for id in list {
+            owners[id.place].isDirty = false
+            flush(id, now: now)
+        }
     }
 
     /// G1: asked after the work, before anything leaves.
@@ -216,7 +228,9 @@ package struct RoutingTable: Sendable {
     }
 
     mutating func touch(_ id: OwnerID) {
-        if dirty.last != id, !dirty.contains(id) { dirty.append(id) }
+        guard !owners[id.place].isDirty else { return }
+        owners[id.place].isDirty = true
+        dirty.append(id)
     }
 
     mutating func note(_ note: RoutingNote) { effects.append(.note(note)) }

@@ -27,8 +27,11 @@ package protocol CopyStore {
     /// Stores D for the readers (release). Never called with less than before.
     mutating func setDeadline(_ deadline: BootInstant)
 
-    /// Keys with a published copy, in an order that depends on nothing but the calls made.
-    var publishedKeys: [Key] { get }
+    /// Places of copies are below. They depend on nothing but the calls made.
+    var placeLimit: Int { get }
+
+    /// The key of the copy that is published in a place, and stays there until it is retired; nil for a place without one.
+    func publishedKey(in place: Int) -> Key?
 }
 
 /// Bytes of (key, version) in the pool.

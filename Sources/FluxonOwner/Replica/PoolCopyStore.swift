@@ -31,5 +31,6 @@ package struct PoolCopyStore: CopyStore {
 
     package func makeRetirementsVisible() { pool.makeRetirementsVisible() }
     package func setDeadline(_ deadline: BootInstant) { pool.setDeadline(deadline) }
-    package var publishedKeys: [Key] { pool.publishedKeys }
+    package var placeLimit: Int { pool.entryLimit }
+    package func publishedKey(in place: Int) -> Key? { pool.publishedKey(at: place) }
 }

@@ -20,6 +20,8 @@ extension ReplicaTable {
             guard let cause = invalidation.cause else { return store.release(copy.extent) }
             state(of: key).parked = ParkedCopy(copy: copy, cause: cause, invalidation: invalidation.number)
             parkedByInvalidation[invalidation.number] = key
+            // Its place may not have been reached yet, and a copy that may be restored is one that the master must hear of.
+            report?.parked.append(key)
         } else if let state = keys[key], let parked = state.parked, parked.copy.version <= invalidation.upTo {
             guard let cause = invalidation.cause else {
                 releaseParked(state)

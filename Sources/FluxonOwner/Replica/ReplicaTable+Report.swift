@@ -1,10 +1,22 @@
 import FluxonCore
 
 /// How far the report of a new session has come.
+///
+///     [forgetting: R6, the owner is not believed] ──▶ published copies ──▶ parked ones ──▶ commits ──last page──▶ over
+///
+/// Copies are walked by their places in the store, a piece in each turn: a list of millions of keys would take a second to make.
 struct ReportCursor: Sendable {
-    var keys: [Key]
-    var next = 0
-    var operations: [UInt64]
+    /// Copies are retired, not named.
+    var isForgetting = false
+    /// The place that is looked at next.
+    var place = 0
+    /// What was parked when the session began, and since: a copy that is parked before its place is reached is named here.
+    var parked: [Key] = []
+    var nextParked = 0
+    var operations: [UInt64] = []
+    var nextOperation = 0
+
+    var isAtEnd: Bool { nextParked == parked.count && nextOperation == operations.count }
 }
 
 // A new session: everything of the old one is void; this owner says what it has (R3, R5, R6).
@@ -16,18 +28,18 @@ extension ReplicaTable {
             inFlight[operation]?.commit?.kept = nil
         }
         // Set before anything below may start a commit: commits wait until the report is out.
-        report = ReportCursor(keys: [], operations: [])
+        report = ReportCursor()
         restartFetches()
         // Before anything below may send one in the new session: it would be sent and counted twice.
         forgetSentLookups()
-        if keepsNothing { forgetEverything(now: now) }
+        if keepsNothing { forgetCommits(now: now) }
         var parked: [Key] = []
         for (key, state) in keys where state.parked != nil {
             state.parked?.invalidation = nil
             parked.append(key)
         }
         parked.sort { $0.bytes.lexicographicallyPrecedes($1.bytes) }
-        report = ReportCursor(keys: store.publishedKeys + parked, operations: inFlight.keys.sorted())
+        report = ReportCursor(isForgetting: keepsNothing, parked: parked, operations: inFlight.keys.sorted())
         wakeAll()
     }
 
@@ -74,13 +86,8 @@ extension ReplicaTable {
         }
     }
 
-    /// R6: this owner is not believed.
-    private mutating func forgetEverything(now: BootInstant) {
-        for key in store.publishedKeys {
-            guard let copy = store.retire(key) else { continue }
-            hasRetired = true
-            store.release(copy.extent)
-        }
+    /// R6: this owner is not believed. Its published copies follow in pieces, before anything is reported; it is not valid meanwhile.
+    private mutating func forgetCommits(now: BootInstant) {
         let parked = keys.values.filter { $0.parked != nil }.sorted { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) }
         for state in parked {
             releaseParked(state)
@@ -89,27 +96,80 @@ extension ReplicaTable {
         endPendingUnknown(now: now)
     }
 
-    /// Pages go out as the link takes them, so that a report of any length needs no more than a few pages of memory.
+    /// Whether this turn ended before all was said that the link takes: the next one goes on.
+    var hasMoreToReport: Bool {
+        guard linkState == .open, session != nil, let report else { return false }
+        return report.isForgetting || link.backlog < configuration.reportWindowPages
+    }
+
+    /// Pages go out as the link takes them, so that a report of any length needs no more than a few pages of memory, and no turn takes
+    /// longer the more there is.
     mutating func continueReport(now: BootInstant) {
-        let page = configuration.reportPageEntries
-        while var cursor = report, link.backlog < configuration.reportWindowPages {
-            var entries: [ReportEntry] = []
-            while cursor.next < cursor.keys.count, entries.count < page {
-                if let entry = reportEntry(cursor.keys[cursor.next]) { entries.append(entry) }
-                cursor.next += 1
-            }
-            var pending: [LinkCommit] = []
-            if cursor.next == cursor.keys.count {
-                for operation in cursor.operations.prefix(page) {
-                    guard let commit = inFlight[operation]?.commit else { continue }
-                    pending.append(linkCommit(operation, commit.request))
-                }
-                cursor.operations.removeFirst(min(cursor.operations.count, page))
-            }
-            let isLast = cursor.next == cursor.keys.count && cursor.operations.isEmpty
+        var steps = configuration.turnSteps
+        if report?.isForgetting == true { forget(&steps) }
+        while steps > 0, let cursor = report, !cursor.isForgetting, link.backlog < configuration.reportWindowPages {
+            let entries = nextEntries(&steps)
+            let pending = nextCommits()
+            let isLast = report?.place == store.placeLimit && report?.isAtEnd == true
+            // Places that are all free make no page.
+            guard isLast || !entries.isEmpty || !pending.isEmpty else { continue }
             send(.report(ReportPage(entries: entries, pending: pending, isLast: isLast)))
-            report = isLast ? nil : cursor
-            if isLast { reportEnded(now: now) }
+            guard isLast else { continue }
+            report = nil
+            reportEnded(now: now)
+        }
+    }
+
+    /// What handling a copy costs, beside a look at a place that is free.
+    private static var stepsPerCopy: Int { 8 }
+
+    /// What is published here while this goes on goes with the rest; that it is listed at the master is no harm (M5).
+    private mutating func forget(_ steps: inout Int) {
+        while steps > 0, let place = report?.place {
+            guard place < store.placeLimit else {
+                report?.isForgetting = false
+                report?.place = 0
+                return
+            }
+            report?.place = place + 1
+            steps -= 1
+            guard let key = store.publishedKey(in: place), let copy = store.retire(key) else { continue }
+            hasRetired = true
+            store.release(copy.extent)
+            steps -= Self.stepsPerCopy
+        }
+    }
+
+    private mutating func nextEntries(_ steps: inout Int) -> [ReportEntry] {
+        guard var cursor = report else { return [] }
+        var entries: [ReportEntry] = []
+        while steps > 0, entries.count < configuration.reportPageEntries {
+            let key: Key?
+            if cursor.place < store.placeLimit {
+                key = store.publishedKey(in: cursor.place)
+                cursor.place += 1
+            } else if cursor.nextParked < cursor.parked.count {
+                key = cursor.parked[cursor.nextParked]
+                cursor.nextParked += 1
+            } else {
+                break
+            }
+            steps -= 1
+            guard let key, let entry = reportEntry(key) else { continue }
+            entries.append(entry)
+            steps -= Self.stepsPerCopy
+        }
+        report = cursor
+        return entries
+    }
+
+    /// Behind all copies.
+    private mutating func nextCommits() -> [LinkCommit] {
+        guard let cursor = report, cursor.place == store.placeLimit, cursor.nextParked == cursor.parked.count else { return [] }
+        let page = cursor.operations.dropFirst(cursor.nextOperation).prefix(configuration.reportPageEntries)
+        report?.nextOperation += page.count
+        return page.compactMap { operation in
+            inFlight[operation]?.commit.map { linkCommit(operation, $0.request) }
         }
     }
 

@@ -5,7 +5,7 @@ extension ReplicaTable {
     /// When `tick` has something to do. A deadline that no longer matters may wake once for nothing.
     package var nextTimer: BootInstant? {
         let timer = timers.min?.at
-        guard linkState == .open, report == nil else { return timer }
+        guard linkState == .open, report == nil else { return hasMoreToReport ? .zero : timer }
         return min(timer ?? nextHeartbeat, nextHeartbeat)
     }
 

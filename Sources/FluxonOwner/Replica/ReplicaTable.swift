@@ -176,6 +176,8 @@ package struct ReplicaConfiguration: Sendable {
     package var backlogLimit = Limits.linkBacklogMessages
     package var reportPageEntries = Limits.reportPageEntries
     package var reportWindowPages = Limits.reportWindowPages
+    /// What one turn does of a report, in looks at a place; handling a copy counts as eight.
+    package var turnSteps = Limits.ownerTurnSteps
 
     package init(cluster: String, instance: InstanceKey, life: UInt64, fenced: Generation = Generation(0), timing: ProtocolTiming = .init())
     {

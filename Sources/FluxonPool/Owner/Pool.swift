@@ -171,9 +171,13 @@ package final class Pool {
         return entries.withKey(entry.index) { try? Key(Array($0)) }
     }
 
-    /// Keys with a published copy: replicas, then the others, each oldest first. O(published).
-    package var publishedKeys: [Key] {
-        (replicaQueue.oldestFirst + queue.oldestFirst).compactMap { number in entries.withKey(number) { try? Key(Array($0)) } }
+    /// Entries have numbers below.
+    package var entryLimit: Int { Int(nextFreshEntry) }
+
+    /// The key of the copy that the entry of this number publishes; nil when it publishes none.
+    package func publishedKey(at number: Int) -> Key? {
+        guard number >= 0, number < entryLimit, entries.isPublished(UInt32(number)) else { return nil }
+        return entries.withKey(UInt32(number)) { try? Key(Array($0)) }
     }
 
     /// Keeps an entry from becoming free while it is handed to a process (P7). False when it is not published or retired any more.

@@ -32,7 +32,43 @@ import Testing
         let keys = table.keys()
         #expect(keys.count == model.count)
         #expect(Set(keys) == Set(model.keys))
-        #expect(Set(table.keys { $0 % 2 == 0 }) == Set(model.filter { $0.value % 2 == 0 }.keys))
+        for key in keys {
+            let number = try #require(table.number(of: key))
+            #expect(table.key(at: number) == key && table.value(at: number) == model[key])
+        }
+        let used = Set(keys.compactMap { table.number(of: $0) })
+        for number in 0..<table.entryLimit where !used.contains(number) { #expect(table.value(at: number) == nil) }
+    }
+
+    @Test("a key keeps its entry's number while others come and go")
+    func numbers() throws {
+        var table = KeyTable<Int>()
+        let number = table.set(try Self.key(0), 0)
+        for other in UInt64(1)..<5_000 { table[try Self.key(other)] = 1 }
+        for other in UInt64(1)..<5_000 where other % 3 > 0 { table[try Self.key(other)] = nil }
+        let key = try Self.key(0)
+        #expect(table.number(of: key) == number)
+        #expect(table.set(key, 7) == number)
+        #expect(table.value(at: number) == 7)
+        #expect(table.value(at: table.entryLimit) == nil && table.key(at: table.entryLimit) == nil)
+    }
+
+    @Test("a set of entries has those that were put in")
+    func entrySets() {
+        var set = EntrySet()
+        for number in [UInt32(0), 63, 64, 100_000] { set.insert(number) }
+        #expect((0..<UInt32(100_100)).filter { set.contains($0) } == [0, 63, 64, 100_000])
+    }
+
+    @Test("a stack of numbers gives back the last first, across its blocks")
+    func stacks() {
+        var stack = NumberStack()
+        for number in UInt32(0)..<10_000 { stack.push(number) }
+        for number in (UInt32(5_000)..<10_000).reversed() { #expect(stack.pop() == number) }
+        stack.push(1)
+        #expect(stack.pop() == 1)
+        for number in (UInt32(0)..<5_000).reversed() { #expect(stack.pop() == number) }
+        #expect(stack.pop() == nil)
     }
 
     @Test("visits that go on where the last one ended meet each key that is there all the while exactly once")

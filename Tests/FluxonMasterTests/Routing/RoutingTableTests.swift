@@ -39,6 +39,7 @@ import Testing
     }
 
     private mutating func flush(at now: BootInstant) -> [UInt64: [MasterMessage]] {
+        table.workOff(now: now)
         table.flush(now: now)
         var sent: [UInt64: [MasterMessage]] = [:]
         for case .send(let connection, let frame) in table.takeEffects() where !frame.messages.isEmpty {
@@ -73,6 +74,7 @@ import Testing
             frame.first = number
             frame.messages = [.report(ReportPage(entries: [], pending: [], isLast: false))]
             table.received(frame, on: ConnectionID(2), now: Self.start)
+            table.workOff(now: Self.start)
             table.flush(now: Self.start)
             let acknowledged = table.takeEffects().compactMap { effect in
                 if case .send(ConnectionID(2), let frame) = effect { frame.acknowledged } else { nil }
@@ -86,12 +88,14 @@ import Testing
         let hello = LinkHello(cluster: "c", instance: InstanceKey("owner-1"), life: 1)
         table.received(OwnerFrame(term: 0, session: 0, control: .hello(hello)), on: ConnectionID(1), now: Self.start)
         for case .writeRoster(let instance, let entry) in table.takeEffects() { table.rosterWritten(instance, entry, now: Self.start) }
+        table.workOff(now: Self.start)
         table.flush(now: Self.start)
         _ = table.takeEffects()
         var frame = OwnerFrame(term: 3, session: 1, control: .heartbeat(sentAt: BootInstant(nanoseconds: 77)))
         frame.first = 1
         frame.messages = [.report(ReportPage(entries: [], pending: [], isLast: true))]
         table.received(frame, on: ConnectionID(1), now: Self.start)
+        table.workOff(now: Self.start)
         table.flush(now: Self.start)
         let granted = table.takeEffects().compactMap { effect in
             if case .send(_, let frame) = effect, case .grant(let grant) = frame.control { grant.sentAt } else { nil }

@@ -116,10 +116,23 @@ struct ScriptedCluster {
         return sent
     }
 
+    /// How much of what concerns many keys each turn does from here on.
+    mutating func limitTurns(toSteps steps: Int) { table.stepsPerTurn = steps }
+
+    /// How many lost owners keep their numbers.
+    mutating func keepLostOwners(_ count: Int) { table.lostOwnersKept = count }
+
+    /// A turn that nothing but the timer has brought about.
+    mutating func turn() -> [UInt32: [MasterMessage]] {
+        table.tick(now: now)
+        return flush()
+    }
+
     /// What etcd is to say of an owner next; nil when nothing is under way.
     func written(_ number: UInt32) -> RosterEntry.State? { writes.first { $0.instance == Self.instance(number) }?.entry.state }
 
     private mutating func flush() -> [UInt32: [MasterMessage]] {
+        table.workOff(now: now)
         table.flush(now: now)
         return takeSent()
     }

@@ -39,6 +39,7 @@ final class StagedMaster {
     private func turn() {
         isTurnDue = false
         table.authority.confirmed(sending: loop.now)
+        table.workOff(now: loop.now)
         table.flush(now: loop.now)
         for effect in table.takeEffects() {
             switch effect {

@@ -4,6 +4,7 @@ import FluxonOwner
 /// Copies in a dictionary, with reference counts, for tests of the rules.
 struct DictionaryCopyStore: CopyStore {
     private var copies: [Key: StoredCopy<Int>] = [:]
+    private var places: [Key?] = []
     private(set) var references: [Int: Int] = [:]
     private(set) var deadline = BootInstant.zero
     private(set) var hasInvisibleRetirements = false
@@ -12,11 +13,13 @@ struct DictionaryCopyStore: CopyStore {
 
     mutating func publish(_ key: Key, _ copy: StoredCopy<Int>) -> Bool {
         copies[key] = copy
+        places.append(key)
         return true
     }
 
     mutating func retire(_ key: Key) -> StoredCopy<Int>? {
         guard let copy = copies.removeValue(forKey: key) else { return nil }
+        if let place = places.lastIndex(of: key) { places[place] = nil }
         hasInvisibleRetirements = true
         return copy
     }
@@ -30,5 +33,6 @@ struct DictionaryCopyStore: CopyStore {
 
     mutating func makeRetirementsVisible() { hasInvisibleRetirements = false }
     mutating func setDeadline(_ deadline: BootInstant) { self.deadline = deadline }
-    var publishedKeys: [Key] { copies.keys.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) } }
+    var placeLimit: Int { places.count }
+    func publishedKey(in place: Int) -> Key? { places[place] }
 }

@@ -10,10 +10,13 @@ class ScriptedOwner {
     private var term: UInt64 = 3
     private var session: UInt64 = 1
     private var number: UInt64 = 1
+    /// Number of the last message that the owner sent in its session.
+    private var sentCount: UInt64 = 0
 
     /// An owner in a session, with a lease of three seconds.
-    init() throws {
-        let configuration = ReplicaConfiguration(cluster: "c", instance: InstanceKey("owner"), life: 5)
+    init(turnSteps: Int = Limits.ownerTurnSteps) throws {
+        var configuration = ReplicaConfiguration(cluster: "c", instance: InstanceKey("owner"), life: 5)
+        configuration.turnSteps = turnSteps
         table = ReplicaTable(store: DictionaryCopyStore(), configuration: configuration)
         key = try Key("key")
         enter(term: 3, session: 1)
@@ -23,7 +26,7 @@ class ScriptedOwner {
 
     /// A new connection with a new session: the report is due.
     func enter(term: UInt64, session: UInt64, keepsNothing: Bool = false) {
-        (self.term, self.session, number) = (term, session, 1)
+        (self.term, self.session, number, sentCount) = (term, session, 1, 0)
         table.disconnected(now: Self.start)
         table.connected(now: Self.start)
         let welcome = LinkWelcome(
@@ -46,12 +49,24 @@ class ScriptedOwner {
         return turn(at: now)
     }
 
+    /// The master has processed what this owner has sent.
+    func acknowledge() {
+        var frame = MasterFrame(term: term, session: session)
+        frame.acknowledged = sentCount
+        table.received(frame, now: Self.start)
+    }
+
     func turn(at now: BootInstant = start) -> (sent: [OwnerMessage], rest: [ReplicaEffect<Int>]) {
         table.flush(now: now)
         var sent: [OwnerMessage] = []
         var rest: [ReplicaEffect<Int>] = []
         for effect in table.takeEffects() {
-            if case .send(let frame) = effect { sent += frame.messages } else { rest.append(effect) }
+            guard case .send(let frame) = effect else {
+                rest.append(effect)
+                continue
+            }
+            sent += frame.messages
+            if !frame.messages.isEmpty { sentCount = frame.first + UInt64(frame.messages.count) - 1 }
         }
         return (sent, rest)
     }
