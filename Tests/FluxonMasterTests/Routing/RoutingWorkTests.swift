@@ -201,4 +201,57 @@ import Testing
         #expect(done.reduce(0, +) == Self.keys)
         #expect(done.allSatisfy { $0 <= Self.keysPerTurn })
     }
+
+    @Test("R9: parked copies are judged a bounded number a turn when the owner of their cause reports, and nothing is absent before")
+    mutating func claims() {
+        cluster = ScriptedCluster(roster: [.in, .in, .in])
+        cluster.limitTurns(toSteps: Self.steps)
+        let parked = (0..<Self.keys).map {
+            ReportEntry.parked(Self.key($0), ScriptedCluster.version(1, term: 2), by: ScriptedCluster.cause(3, UInt64($0) + 1))
+        }
+        cluster.connect(1)
+        _ = cluster.report(1)
+        cluster.connect(2)
+        _ = cluster.report(2, parked)
+        _ = cluster.pass(ProtocolTiming().newMasterWait + .seconds(1))
+        _ = cluster.answerWrites()
+        while cluster.table.hasWork { #expect((cluster.turn()[2] ?? []).isEmpty) }
+        #expect(cluster.table.isOpen && cluster.table.inconsistency == nil)
+        // Nothing is pending: the copies have no future.
+        cluster.connect(3)
+        var told = [(cluster.report(3)[2] ?? []).count]
+        let asked = cluster.send(1, [Self.lookup(1, Self.keys - 1)])
+        told.append((asked[2] ?? []).count)
+        #expect(asked[1] == nil)
+        var sent: [MasterMessage] = []
+        while cluster.table.hasWork {
+            let turn = cluster.turn()
+            told.append((turn[2] ?? []).count)
+            sent += turn[1] ?? []
+        }
+        #expect(told.allSatisfy { $0 <= Self.keysPerTurn + 1 })
+        #expect(told.reduce(0, +) == Self.keys && sent == [Self.absent(1)])
+        #expect(cluster.table.isComplete && cluster.table.inconsistency == nil)
+    }
+
+    @Test("R9: parked copies whose causes are pending are adopted, once each, and nothing is left to judge")
+    mutating func pendingClaims() {
+        cluster = ScriptedCluster(roster: [.in, .in, .in])
+        cluster.limitTurns(toSteps: Self.steps)
+        for owner in UInt32(1)...3 { cluster.connect(owner) }
+        let version = ScriptedCluster.version(1, term: 2)
+        // Each is to replace what was parked for it.
+        let pending = (0..<Self.keys).map { LinkCommit.put(UInt64($0) + 1, Self.key($0), .version(version)) }
+        _ = cluster.report(3, pending: pending)
+        let parked = (0..<Self.keys).map { ReportEntry.parked(Self.key($0), version, by: ScriptedCluster.cause(3, UInt64($0) + 1)) }
+        _ = cluster.report(2, parked)
+        _ = cluster.report(1)
+        var turns = 0
+        while cluster.table.hasWork, turns < 10 * Self.keys {
+            _ = cluster.turn()
+            turns += 1
+        }
+        #expect(turns <= 3 * Self.keys / Self.keysPerTurn)
+        #expect(cluster.table.isComplete && cluster.table.runningOperationCount == Self.keys && cluster.table.inconsistency == nil)
+    }
 }
