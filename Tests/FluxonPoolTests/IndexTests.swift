@@ -56,6 +56,32 @@ import Testing
         #expect(pair.view.get(try key(count), .local).kind() == .miss)
     }
 
+    @Test("a table grows a piece with each put: what is put and retired meanwhile is found, or not, by owner and process", arguments: 0..<3)
+    func growthInPieces(seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        let pair = try PoolPair(capacityBytes: 64 << 20)
+        let extent = try pair.pool.allocate(64, tenant: .owner)
+        var (there, slots): (Set<UInt64>, Set<Int>) = ([], [])
+        for number in 0..<60_000 as Range<UInt64> {
+            try pair.pool.retain(extent)
+            _ = try pair.pool.publish(key(number), extent: extent, length: 8, version: Version(term: 1, sequence: number + 1))
+            there.insert(number)
+            slots.insert(pair.pool.indexSlots)
+            let other = UInt64.random(in: 0...number, using: &random)
+            if number % 3 == 0, there.remove(other) != nil, let copy = pair.pool.find(try key(other)) { _ = pair.pool.retire(copy.entry) }
+            #expect((pair.pool.find(try key(other)) != nil) == there.contains(other))
+        }
+        #expect(slots.count > 2, "the table has grown")
+        var unseen = 0
+        for number in 0..<60_000 as Range<UInt64> {
+            let isThere = there.contains(number)
+            #expect((pair.pool.find(try key(number)) != nil) == isThere)
+            let kind = pair.view.get(try key(number), .local).kind()
+            if isThere { unseen += kind == .hit ? 0 : 1 } else { #expect(kind == .miss) }
+        }
+        #expect(unseen < 20, "misses that only cost a question to the owner")
+    }
+
     @Test("keys that share the whole hash fragment lie in one chain, and leave it in any order")
     func collisions() throws {
         let geometry = PoolGeometry(capacityBytes: 1 << 20, hashSeed: 0)

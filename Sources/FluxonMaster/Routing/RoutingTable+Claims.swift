@@ -46,7 +46,7 @@ extension RoutingTable {
     private mutating func judged(_ claim: ParkedClaim, _ key: Key) -> ParkedClaim? {
         guard claim.leaving == nil, isOfThisSession(claim) else { return claim }
         if isOvertaken(claim, key) { return left(claim, key) }
-        if reportedPending.contains(claim.cause) { adopt(claim, key) }
+        if !isHeld(claim, key), reportedPending.contains(claim.cause) { adopt(claim, key) }
         if isHeld(claim, key) {
             if isStillPending(claim.cause, key) { return claim }
             send(claim.owner, .restore(key, claim.version))

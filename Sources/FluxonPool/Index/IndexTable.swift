@@ -4,6 +4,10 @@ import CFluxonPool
 ///
 /// A cell lies in its home bucket or, where that was full, in a later one; every bucket passed counts it in `overflow`, so that a
 /// search ends at the first bucket that nobody passed and deleting needs no tombstones. Readers may see any mix of old and new cells.
+///
+///     present table ──too full──▶ the next one gets memory, then cells, a piece with each insert ──all copied──▶ the next is the present one
+///
+/// Readers know nothing of the next table before the caller publishes its shift.
 struct IndexTable {
     // SAFETY: points at the pool's mapping, which outlives the `Pool` that owns this table.
     private let base: UnsafeMutableRawPointer
@@ -11,6 +15,20 @@ struct IndexTable {
     private var buckets: UnsafeMutablePointer<UInt64>
     private(set) var shift: Int
     private(set) var count = 0
+    private var growth: Growth?
+
+    private struct Growth {
+        // SAFETY: as `buckets`.
+        let buckets: UnsafeMutablePointer<UInt64>
+        /// Bytes of the file that have no memory yet.
+        var missing: Range<Int>
+        /// Buckets of the present table whose cells are in both.
+        var copied = 0
+    }
+
+    /// What one insert does of it: bytes that get their memory, buckets whose cells are copied.
+    private static let memoryPiece = 4 << 20
+    private static let bucketsPiece = 64
 
     private static let cells = Int(CFLUXON_BUCKET_CELLS)
     private static let stride = cells + 1
@@ -22,54 +40,63 @@ struct IndexTable {
         buckets = Self.table(base, geometry, shift)
     }
 
-    /// Whether the next insert should move to the next table first.
-    var wantsGrowth: Bool { count >= PoolGeometry.entriesPerBucket << shift && shift < geometry.lastTableShift }
-
-    /// Bytes of the file that the next table takes.
-    var nextTable: Range<Int> {
-        let start = geometry.tableStart(shift + 1)
-        return start..<start + (2 << shift) * PoolGeometry.bucketBytes
+    /// Whether an insert should first do a piece of moving to the next table.
+    var wantsGrowth: Bool {
+        growth != nil || (count >= PoolGeometry.entriesPerBucket << shift && shift < geometry.lastTableShift)
     }
 
-    /// Copies all cells to the next table, whose memory is there and zero. O(cells); the caller publishes the new shift.
-    mutating func grow() {
-        let old = buckets
-        let oldBuckets = 1 << shift
-        shift += 1
-        buckets = Self.table(base, geometry, shift)
-        for bucket in 0..<oldBuckets {
+    /// One piece of moving to the next table.
+    ///
+    /// - Parameter reserve: Gives bytes of the file their memory, which is zero; false when there is none.
+    /// - Returns: nil when there was no memory; whether the next table is the present one from here on.
+    mutating func grow(reserve: (Range<Int>) -> Bool) -> Bool? {
+        var next = growth ?? nextTable
+        if !next.missing.isEmpty {
+            let piece = next.missing.prefix(Self.memoryPiece)
+            guard reserve(piece) else { return nil }
+            next.missing = piece.upperBound..<next.missing.upperBound
+        }
+        if next.missing.isEmpty { copyPiece(to: &next) }
+        guard next.copied == 1 << shift else {
+            growth = next
+            return false
+        }
+        (buckets, shift, growth) = (next.buckets, shift + 1, nil)
+        return true
+    }
+
+    private func copyPiece(to next: inout Growth) {
+        let end = min(next.copied + Self.bucketsPiece, 1 << shift)
+        for bucket in next.copied..<end {
             for cell in 0..<Self.cells {
-                let value = old[bucket * Self.stride + cell]
-                if value != 0 { place(value) }
+                let value = buckets[bucket * Self.stride + cell]
+                if value != 0 { _ = Self.place(value, in: next.buckets, shift + 1) }
             }
         }
+        next.copied = end
+    }
+
+    private var nextTable: Growth {
+        let start = geometry.tableStart(shift + 1)
+        let bytes = start..<start + (2 << shift) * PoolGeometry.bucketBytes
+        return Growth(buckets: Self.table(base, geometry, shift + 1), missing: bytes)
     }
 
     /// False when every bucket is full, which the entries' limit excludes.
     @discardableResult
     mutating func insert(_ hash: KeyHash, entry: UInt32) -> Bool {
-        guard place(hash.fragment << 32 | UInt64(entry + 1)) else { return false }
+        let value = hash.fragment << 32 | UInt64(entry + 1)
+        guard let bucket = Self.place(value, in: buckets, shift) else { return false }
+        if let growth, bucket < growth.copied { _ = Self.place(value, in: growth.buckets, shift + 1) }
         count += 1
         return true
     }
 
     mutating func remove(_ hash: KeyHash, entry: UInt32) {
-        let wanted = hash.fragment << 32 | UInt64(entry + 1)
-        let mask = (1 << shift) - 1
-        let home = Int(hash.fragment) & mask
-        for probe in 0...mask {
-            let bucket = buckets + ((home + probe) & mask) * Self.stride
-            for cell in 0..<Self.cells where bucket[cell] == wanted {
-                cfluxon_store_release(bucket + cell, 0)
-                for passed in 0..<probe {
-                    let counter = buckets + ((home + passed) & mask) * Self.stride + Self.cells
-                    cfluxon_store_release(counter, counter.pointee &- 1)
-                }
-                count -= 1
-                return
-            }
-            if bucket[Self.cells] == 0 { return }
-        }
+        let value = hash.fragment << 32 | UInt64(entry + 1)
+        guard let bucket = Self.take(value, from: buckets, shift) else { return }
+        if let growth, bucket < growth.copied { _ = Self.take(value, from: growth.buckets, shift + 1) }
+        count -= 1
     }
 
     /// The first entry among those that `hash` leads to which `isIt` accepts.
@@ -87,8 +114,8 @@ struct IndexTable {
         return nil
     }
 
-    @discardableResult
-    private func place(_ value: UInt64) -> Bool {
+    /// - Returns: The bucket that has it; nil when all are full.
+    private static func place(_ value: UInt64, in buckets: UnsafeMutablePointer<UInt64>, _ shift: Int) -> Int? {
         let mask = (1 << shift) - 1
         let home = Int(value >> 32) & mask
         for probe in 0...mask {
@@ -100,10 +127,29 @@ struct IndexTable {
                     cfluxon_store_release(counter, counter.pointee &+ 1)
                 }
                 cfluxon_store_release(bucket + cell, value)
-                return true
+                return (home + probe) & mask
             }
         }
-        return false
+        return nil
+    }
+
+    /// - Returns: The bucket that had it; nil when none has.
+    private static func take(_ value: UInt64, from buckets: UnsafeMutablePointer<UInt64>, _ shift: Int) -> Int? {
+        let mask = (1 << shift) - 1
+        let home = Int(value >> 32) & mask
+        for probe in 0...mask {
+            let bucket = buckets + ((home + probe) & mask) * Self.stride
+            for cell in 0..<Self.cells where bucket[cell] == value {
+                cfluxon_store_release(bucket + cell, 0)
+                for passed in 0..<probe {
+                    let counter = buckets + ((home + passed) & mask) * Self.stride + Self.cells
+                    cfluxon_store_release(counter, counter.pointee &- 1)
+                }
+                return (home + probe) & mask
+            }
+            if bucket[Self.cells] == 0 { return nil }
+        }
+        return nil
     }
 
     private static func table(_ base: UnsafeMutableRawPointer, _ geometry: PoolGeometry, _ shift: Int) -> UnsafeMutablePointer<UInt64> {

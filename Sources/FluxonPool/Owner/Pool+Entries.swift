@@ -63,12 +63,11 @@ extension Pool {
     /// A table that cannot grow for want of memory goes on with longer searches.
     func growIndexIfNeeded() {
         guard index.wantsGrowth, index.count >= nextIndexGrowth else { return }
-        guard storage.grow(index.nextTable) else {
+        guard let hasGrown = index.grow(reserve: storage.grow) else {
             nextIndexGrowth = index.count + index.count / 16
             return
         }
-        index.grow()
-        cfluxon_store_release(base + Superblock.tableShift, UInt64(index.shift))
+        if hasGrown { cfluxon_store_release(base + Superblock.tableShift, UInt64(index.shift)) }
     }
 
     /// RETIRED → FREE. Its extents lose the entry's references.

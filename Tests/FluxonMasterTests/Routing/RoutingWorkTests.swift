@@ -233,4 +233,25 @@ import Testing
         #expect(told.reduce(0, +) == Self.keys && sent == [Self.absent(1)])
         #expect(cluster.table.isComplete && cluster.table.inconsistency == nil)
     }
+
+    @Test("R9: parked copies whose causes are pending are adopted, once each, and nothing is left to judge")
+    mutating func pendingClaims() {
+        cluster = ScriptedCluster(roster: [.in, .in, .in])
+        cluster.limitTurns(toSteps: Self.steps)
+        for owner in UInt32(1)...3 { cluster.connect(owner) }
+        let version = ScriptedCluster.version(1, term: 2)
+        // Each is to replace what was parked for it.
+        let pending = (0..<Self.keys).map { LinkCommit.put(UInt64($0) + 1, Self.key($0), .version(version)) }
+        _ = cluster.report(3, pending: pending)
+        let parked = (0..<Self.keys).map { ReportEntry.parked(Self.key($0), version, by: ScriptedCluster.cause(3, UInt64($0) + 1)) }
+        _ = cluster.report(2, parked)
+        _ = cluster.report(1)
+        var turns = 0
+        while cluster.table.hasWork, turns < 10 * Self.keys {
+            _ = cluster.turn()
+            turns += 1
+        }
+        #expect(turns <= 3 * Self.keys / Self.keysPerTurn)
+        #expect(cluster.table.isComplete && cluster.table.runningOperationCount == Self.keys && cluster.table.inconsistency == nil)
+    }
 }
