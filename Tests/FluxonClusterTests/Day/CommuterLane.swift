@@ -17,7 +17,7 @@ final class CommuterLane {
     private var shell: RoleProcess?
 
     /// Calls of one process.
-    private static let calls = 6
+    private static let calls = 4
 
     init(index: Int, path: String, owner: String, folder: String, seed: UInt64, recorder: HistoryRecorder) {
         name = "commuters-\(index + 1)"
