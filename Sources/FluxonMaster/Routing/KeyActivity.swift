@@ -97,6 +97,4 @@ struct ParkedClaim: Sendable {
     let cause: OperationReference
     /// The number of the invalidation that takes it, in `session`.
     var leaving: UInt64?
-    /// In `StalledKeys`, for what will decide it.
-    var isListed = false
 }

@@ -34,8 +34,6 @@ struct RoutingOwner: Sendable {
     var awaited: Deque<AwaitedConfirmation> = []
     /// Claims that were told to go in this session and did not confirm it yet, oldest first. Stale ones are skipped.
     var leaving: Deque<(key: Key, number: UInt64)> = []
-    /// Keys of which it claims a parked copy, some for nothing by now.
-    var claimed: [Key] = []
     /// Operations from `prepared` until the owner has taken the outcome.
     var operations: [UInt64: OwnerOperation] = [:]
     /// `done`s sent, with the time at which the owner is bypassed if it has not taken them. Stale ones are skipped.

@@ -2,42 +2,13 @@ import FluxonCore
 
 // Parked copies in reports (R9): current again only if their cause is reported pending; gone before anything else completes (K2).
 extension RoutingTable {
-    /// All that is left, which is little: what was decided has gone.
     mutating func judgeAllClaims(now: BootInstant) {
         for key in claims.keys.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) { judgeClaims(key, now: now) }
     }
 
-    /// What the owner's own report decides of its claims. The resync tells it of that (decision 0017).
-    mutating func judgeClaims(of id: OwnerID, now: BootInstant) {
-        for key in owners[id.place].claimed { judgeClaims(key, now: now) }
-    }
-
-    /// What the key's claims waited for has come. What is left of them waits for another report.
-    mutating func judgeClaimsAnew(_ key: Key, now: BootInstant) {
-        guard let list = claims[key] else { return }
-        setClaims(
-            list.map { claim in
-                var claim = claim
-                claim.isListed = false
-                return claim
-            }, of: key)
-        judgeClaims(key, now: now)
-        listClaims(of: key)
-    }
-
-    private mutating func listClaims(of key: Key) {
-        guard var list = claims[key] else { return }
-        for index in list.indices where !list[index].isListed && list[index].leaving == nil {
-            list[index].isListed = true
-            stalled.add(key, until: isOpen ? .claims(list[index].cause.owner) : .opening)
-        }
-        claims[key] = list
-    }
-
-    /// Adopts, restores or drops what is decided. Also asked before anything is done with the key, so that it does not matter when a turn
-    /// comes to it.
+    /// Adopts, restores or drops what is decided; the rest waits for another report.
     mutating func judgeClaims(_ key: Key, now: BootInstant) {
-        guard !claims.isEmpty, isOpen, activities[key]?.operation == nil, let list = claims[key] else { return }
+        guard isOpen, activities[key]?.operation == nil, let list = claims[key] else { return }
         setClaims(list.compactMap { judged($0, key) }, of: key)
         answerLookups(key, now: now)
     }
@@ -46,7 +17,7 @@ extension RoutingTable {
     private mutating func judged(_ claim: ParkedClaim, _ key: Key) -> ParkedClaim? {
         guard claim.leaving == nil, isOfThisSession(claim) else { return claim }
         if isOvertaken(claim, key) { return left(claim, key) }
-        if !isHeld(claim, key), reportedPending.contains(claim.cause) { adopt(claim, key) }
+        if reportedPending.contains(claim.cause) { adopt(claim, key) }
         if isHeld(claim, key) {
             if isStillPending(claim.cause, key) { return claim }
             send(claim.owner, .restore(key, claim.version))
@@ -104,12 +75,8 @@ extension RoutingTable {
     mutating func claim(_ id: OwnerID, _ entry: ReportEntry, _ cause: OperationReference, now: BootInstant) {
         guard let session = owners[id.place].session?.number else { return }
         let claim = ParkedClaim(owner: id, session: session, version: entry.version, byteCount: entry.byteCount, cause: cause)
-        let list = claims[entry.key] ?? []
-        let others = list.filter { $0.owner != id }
-        if others.count == list.count { owners[id.place].claimed.append(entry.key) }
-        setClaims(others + [claim], of: entry.key)
+        setClaims((claims[entry.key] ?? []).filter { $0.owner != id } + [claim], of: entry.key)
         judgeClaims(entry.key, now: now)
-        listClaims(of: entry.key)
     }
 
     /// The cause failed without changing anything: the copies that it parked are current, unless another operation completed since they
@@ -168,20 +135,8 @@ extension RoutingTable {
 
     /// What the owner claimed is named again by its new report, or gone with the life that claimed it.
     mutating func forgetClaims(of id: OwnerID, except session: UInt64? = nil) {
-        let keys = owners[id.place].claimed
-        owners[id.place].claimed = []
-        for key in keys {
-            guard let list = claims[key] else { continue }
-            let rest = list.filter { $0.owner != id || $0.session == session }
-            if rest.contains(where: { $0.owner == id }) { owners[id.place].claimed.append(key) }
-            setClaims(rest, of: key)
-        }
-    }
-
-    /// Whether something that the owner claimed in this session is not decided.
-    func hasUndecidedClaims(of id: OwnerID, in session: UInt64) -> Bool {
-        owners[id.place].claimed.contains { key in
-            claims[key]?.contains { $0.owner == id && $0.session == session && $0.leaving == nil } ?? false
+        for (key, list) in claims where list.contains(where: { $0.owner == id && $0.session != session }) {
+            setClaims(list.filter { $0.owner != id || $0.session == session }, of: key)
         }
     }
 }

@@ -27,7 +27,6 @@ extension RoutingTable {
             if activities[key]?.commits.isEmpty == false { stall(key, until: .opening) }
             return
         }
-        judgeClaims(key, now: now)
         while let activity = activities[key], activity.operation == nil, !activity.commits.isEmpty {
             guard let index = activity.commits.firstIndex(where: { !isLive($0) || canBegin($0) }) else {
                 return stallCommits(key, activity.commits)

@@ -178,7 +178,8 @@ extension RoutingTable {
         guard let session = owners[id.place].session else { return }
         owners[id.place].session = nil
         reachability.left(id)
-        if !isComplete, hasUndecidedClaims(of: id, in: session.number) { owners[id.place].mustReportAgain = true }
+        let isUndecided = { (claim: ParkedClaim) in claim.owner == id && claim.session == session.number && claim.leaving == nil }
+        if !isComplete, claims.values.contains(where: { $0.contains(where: isUndecided) }) { owners[id.place].mustReportAgain = true }
         owners[id.place].seen = EntrySet()
         owners[id.place].pending = []
         scheduleTimer(id)

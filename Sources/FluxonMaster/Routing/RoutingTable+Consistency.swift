@@ -5,7 +5,6 @@ extension RoutingTable {
     /// The first thing that contradicts another; nil when all agrees. O(everything).
     package var inconsistency: String? {
         inconsistentConnection ?? inconsistentOperation ?? inconsistentConfirmation ?? inconsistentHolders ?? inconsistentSweep
-            ?? inconsistentClaim
     }
 
     /// Keys with an operation that is not exposed yet. None may be left once everybody is gone.
@@ -54,16 +53,6 @@ extension RoutingTable {
                 if wanted != asked {
                     return "\(key): \(operation.name) waits \(wanted) times for \(id), which was asked \(asked) times"
                 }
-            }
-        }
-        return nil
-    }
-
-    /// Who claims a copy finds its claim again.
-    private var inconsistentClaim: String? {
-        for (key, list) in claims {
-            for claim in list where !owners[claim.owner.place].claimed.contains(key) {
-                return "\(key) is claimed by \(claim.owner), which does not know"
             }
         }
         return nil

@@ -80,8 +80,6 @@ extension RoutingTable {
     /// Behind the last copy the master removes the key in order (M4, R4, R10): an operation of its own, which waits until claimed copies
     /// are gone (K2) and is never taken back (K3). Before R8 holds the key is unavailable instead: somebody may still bring it (M4a).
     mutating func removeIfLastCopyGone(_ key: Key, _ cause: RemovalCause, now: BootInstant) {
-        // Somebody may hold a claim on it that is decided by now.
-        judgeClaims(key, now: now)
         guard let record = records[key], record.holders.isEmpty, activities[key]?.operation == nil else { return }
         guard isOpen else { return forgetRecord(key) }
         lastRemoval += 1

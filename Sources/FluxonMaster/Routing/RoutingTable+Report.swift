@@ -142,12 +142,11 @@ extension RoutingTable {
             let waiting = WaitingCommit(owner: id, session: session, reference: reference, commit: commit)
             activities[commit.key, default: .init()].commits.append(waiting)
         }
-        judgeClaims(of: id, now: now)
+        judgeAllClaims(now: now)
         let told = owners[id.place].session?.link.lastEnqueued ?? 0
         owners[id.place].session?.returnsAfter = told
         returnIfProcessed(id)
         for commit in pending { prepareNext(commit.key, now: now) }
-        stalled.wake(.claims(id))
         checkProgress(now: now)
         stalled.wake(.holder(id))
     }

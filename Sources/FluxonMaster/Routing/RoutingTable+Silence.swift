@@ -139,7 +139,7 @@ extension RoutingTable {
         }
         for confirmation in awaited { resolve(confirmation, id, now: now) }
         beginSweep(id, .lost)
-        stalled.wake(.claims(id))
+        judgeAllClaims(now: now)
         stalled.wake(.holder(id))
         // Its commits are no more: the keys are not listed for them any longer.
         stalled.wake(.roster(id))
@@ -153,6 +153,7 @@ extension RoutingTable {
         if !isOpen, nobodyFails({ [term] in $0.isKnown || $0.isOut(term: term) }) {
             isOpen = true
             note(.opened)
+            judgeAllClaims(now: now)
             stalled.wake(.opening)
         }
         // Not before the commits have begun that waited for R8. One may be complete in the last term, seen by nobody, and its key's older

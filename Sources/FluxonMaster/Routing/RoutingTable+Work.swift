@@ -30,7 +30,6 @@ extension RoutingTable {
 
     private mutating func judgeAnew(_ key: Key, now: BootInstant) {
         activities[key]?.stalls = []
-        judgeClaimsAnew(key, now: now)
         settle(key, now: now)
         answerLookups(key, now: now)
         prepareNext(key, now: now)
@@ -83,7 +82,6 @@ extension RoutingTable {
 
     /// Before a key is looked at for somebody: what a sweep would come to later is done at once, so that the key is what it will be.
     mutating func settle(_ key: Key, now: BootInstant) {
-        judgeClaims(key, now: now)
         guard !sweeping.isEmpty, let entry = records.number(of: key) else { return }
         for id in sweeping { _ = takeOut(id, of: entry, now: now) }
     }

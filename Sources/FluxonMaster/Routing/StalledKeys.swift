@@ -1,7 +1,7 @@
 import DequeModule
 import FluxonCore
 
-/// Keys whose lookups, commits or claims wait for what no message about the key itself will bring, by what that is, so that each is judged
+/// Keys whose lookups or commits wait for what no message about the key itself will bring, by what that is, so that each is judged
 /// anew only when that has come; and those for which it has, until a turn gets to them.
 ///
 ///     add ─▶ listed by cause ──wake──▶ woken ──next──▶ the caller judges the key anew
@@ -15,8 +15,6 @@ struct StalledKeys: Sendable {
         case completeness
         /// The owner of a commit that is not in yet (C3).
         case roster(OwnerID)
-        /// Whether an operation of this owner that parked copies is still pending (R9).
-        case claims(OwnerID)
         /// A holder that cannot be reached, or is lost.
         case holder(OwnerID)
     }
