@@ -32,13 +32,16 @@ package struct HistoryOperation: Sendable {
 /// change the verdict: a write whose value nobody saw is left out, one that was seen took effect before the first answer that showed
 /// it; removes stand for each other, so they are tried in the order of their calls, and only where there is something to remove.
 package enum Linearizability {
-    /// - Parameter losses: When each of these values may have begun to be gone without anybody's remove. One that may is taken for gone only
-    ///   where an operation needs that: no operation of its own, which could be taken anywhere, has to be tried everywhere.
-    /// - Returns: nil when there is such an order; else the operations among which every attempt got stuck, for a person.
+    /// - Parameters:
+    ///   - losses: When each of these values may have begun to be gone without anybody's remove. One that may is taken for gone
+    ///     only where an operation needs that: no operation of its own, which could be taken anywhere, has to be tried everywhere.
+    ///   - positions: The search ends after so many. Nothing is taken for right that was not shown to be.
+    /// - Returns: nil when there is such an order; else the operations among which every attempt got stuck, or the last one where the
+    ///   search ended early, for a person.
     package static func violation(
-        in history: [HistoryOperation], initial: UInt64? = nil, losses: [UInt64: UInt64] = [:]
+        in history: [HistoryOperation], initial: UInt64? = nil, losses: [UInt64: UInt64] = [:], positions: Int = 1 << 20
     ) -> [HistoryOperation]? {
-        var search = LinearizabilitySearch(bounded(history), initial: initial, losses: losses)
+        var search = LinearizabilitySearch(bounded(history), initial: initial, losses: losses, limit: positions)
         return search.run()
     }
 

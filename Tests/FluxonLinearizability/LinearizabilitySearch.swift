@@ -23,6 +23,7 @@ struct LinearizabilitySearch {
     private let answered: Int
     private var takenAnswered = 0
     private let losses: [UInt64: UInt64]
+    private let limit: Int
 
     private struct Position: Hashable {
         let prefix: Int
@@ -31,8 +32,9 @@ struct LinearizabilitySearch {
         let value: UInt64?
     }
 
-    init(_ history: [HistoryOperation], initial: UInt64?, losses: [UInt64: UInt64] = [:]) {
+    init(_ history: [HistoryOperation], initial: UInt64?, losses: [UInt64: UInt64] = [:], limit: Int = .max) {
         self.losses = losses
+        self.limit = limit
         let byCall = history.sorted { $0.start < $1.start }
         operations = byCall.filter { $0.end != nil } + byCall.filter { $0.end == nil }
         value = initial
@@ -63,12 +65,13 @@ struct LinearizabilitySearch {
         return event & 1 == 0 ? operation.start : operation.end ?? .max
     }
 
-    /// The operations that are still open where the longest attempt stopped; nil for a linearizable history.
+    /// The operations that are still open where the longest attempt stopped, or where the limit was met; nil for a linearizable history.
     mutating func run() -> [HistoryOperation]? {
         var path: [(operation: Int, before: UInt64?)] = []
         var stuck: [Int] = []
         var event = next[head]
         while missing > 0 {
+            guard memory.count < limit else { return openOperations().map { operations[$0] } }
             if event == -1 || event & 1 == 1 {
                 // A return before its call was taken: this attempt fails.
                 if path.count >= longest {

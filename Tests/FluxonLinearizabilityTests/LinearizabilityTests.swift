@@ -185,6 +185,14 @@ import Testing
         }
     }
 
+    @Test("a history of which no order is found within the limit is not taken for right, and the search ends")
+    func limit() {
+        // Every subset of the writes may come first, and the read shows none of them.
+        let writes = (1...UInt64(40)).map { HistoryOperation(action: .write($0), start: $0, end: 100 + $0) }
+        let history = writes + [HistoryOperation(action: .read(99), start: 200, end: 201)]
+        #expect(Linearizability.violation(in: history, positions: 10_000) != nil)
+    }
+
     @Test("the search looks at few positions for each operation, however long the history")
     func longHistories() {
         let short = Self.clientsHistory(operations: 500)
