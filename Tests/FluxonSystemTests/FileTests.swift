@@ -5,6 +5,23 @@ import Glibc
 import Testing
 
 @Suite struct FileTests {
+    @Test("what a child writes goes on in its file after that was put aside at its limit, and only the last part before is kept")
+    func childOutput() throws {
+        let folder = try TemporaryFolder()
+        let output = ChildOutput(path: folder.file("log"), limitBytes: 100)
+        let child = try output.open()
+        func append(_ bytes: [UInt8]) { #expect(bytes.withUnsafeBytes { write(child.number, $0.baseAddress, $0.count) } == bytes.count) }
+        for part in ["a", "b"] {
+            append(Array(repeating: UInt8(ascii: "-"), count: 100))
+            try output.bound()
+            #expect(try File.readAll(output.path, limit: 1_000).count == 100)
+            append(Array(part.utf8))
+            try output.bound()
+            #expect(try File.readAll(output.path, limit: 1_000).isEmpty)
+            #expect(try File.readAll("\(output.path).1", limit: 1_000).last == part.utf8.first)
+        }
+    }
+
     @Test("two mappings of one file see the same bytes, and none of another")
     func mapping() throws {
         let file = try File.inMemory(name: "test")

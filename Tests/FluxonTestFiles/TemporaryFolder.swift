@@ -4,11 +4,7 @@ import Foundation
 package final class TemporaryFolder: Sendable {
     package let path: String
 
-    package init() throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("fxf-\(UInt32.random(in: 0 ... .max))")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        path = folder.path
-    }
+    package init() throws { path = try TestFolder.make() }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 

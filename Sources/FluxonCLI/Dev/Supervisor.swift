@@ -31,6 +31,9 @@ final class Supervisor {
     /// From SIGTERM to SIGKILL.
     static let stopLimit = Duration.seconds(10)
 
+    /// How often what the processes wrote is measured.
+    private static let outputInterval = Duration.seconds(60)
+
     private(set) var groups: [[Running]] = []
     /// Hears what a process says it is doing.
     var onStatus: ((DevPlan.Member, String) -> Void)?
@@ -54,8 +57,7 @@ final class Supervisor {
         groups.append([])
         for member in members {
             let notifications = try ServiceNotificationSocket(path: "\(plan.workFolder)/run/\(member.instanceKey).notify")
-            let log = try File.open(plan.logPath(member.instanceKey), .create)
-            try File.resize(log, to: 0)
+            let log = try output(of: member).open()
             var environment = environment
             environment["NOTIFY_SOCKET"] = notifications.path
             let child = try ChildProcess(executable: member.executable, arguments: member.arguments, environment: environment, output: log)
@@ -73,7 +75,8 @@ final class Supervisor {
     /// Returns when a signal asks for the end; until then `onEnding` hears of every process that ends by itself.
     func waitForSignal(onEnding: (Running) -> Void) throws {
         var told: Set<Int32> = []
-        while try !wait(at: .seconds(3600)) {
+        while try !wait(at: Self.outputInterval) {
+            for process in running { try? output(of: process.member).bound() }
             for process in running where process.ending != nil && told.insert(process.child.processID).inserted { onEnding(process) }
         }
     }
@@ -118,6 +121,10 @@ final class Supervisor {
         }
         guard readable[0] else { return false }
         return try signals.next() != nil
+    }
+
+    private func output(of member: DevPlan.Member) -> ChildOutput {
+        ChildOutput(path: plan.logPath(member.instanceKey), limitBytes: Limits.logFileBytes)
     }
 
     private func most(_ duration: Duration) -> Duration { duration + .milliseconds(1) }
