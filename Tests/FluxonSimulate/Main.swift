@@ -20,7 +20,8 @@ import Glibc
     @Flag(help: "Prints the seed's story: every message and fault, what the clients saw, and what broke.") var trace = false
     @Option(help: "Runs so many seeds at a time; as many as there are processors, if not given.") var jobs: Int?
     @Flag(help: "Prints one JSON object per seed, and one for all.") var json = false
-    @Option(help: "Plants this mistake, or all one after the other, and looks for the first seed that finds it.") var planted: String?
+    @Option(help: "Plants this mistake, or one after the other all that 200 seeds find, or terms: those that 2 000 of that shape find.")
+    var planted: String?
 
     func validate() throws {
         guard seed != nil || !trace else { throw ValidationError("--trace wants --seed S: the stories of several seeds would be mixed") }
@@ -120,7 +121,12 @@ import Glibc
 
     private func findPlanted(_ name: String) async throws -> Bool {
         #if FLUXON_PLANTING
-        let mistakes = name == "all" ? PlantedMistake.all : PlantedMistake.everything.filter { $0.name == name }
+        let mistakes =
+            switch name {
+            case "all": PlantedMistake.all
+            case "terms": PlantedMistake.acrossTerms
+            default: PlantedMistake.everything.filter { $0.name == name }
+            }
         guard !mistakes.isEmpty else {
             let names = PlantedMistake.everything.map(\.name).joined(separator: ", ")
             throw ValidationError("no mistake is called \(name); there are: \(names)")

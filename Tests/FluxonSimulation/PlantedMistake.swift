@@ -10,20 +10,24 @@ package enum PlantedMistake: Hashable, Sendable {
     case pool(PlantedPoolMistake)
     case reader(PlantedReaderMistake)
     case process(PlantedProcessMistake)
+    /// What a key's removal and an owner's return were before decisions 0030 and 0031: all of those mistakes at once.
+    case before0030
 
     package static let everything: [PlantedMistake] =
         PlantedReplicaMistake.allCases.map(Self.replica) + PlantedRoutingMistake.allCases.map(Self.routing)
         + PlantedPoolMistake.allCases.map(Self.pool) + PlantedReaderMistake.allCases.map(Self.reader)
-        + PlantedProcessMistake.allCases.map(Self.process)
+        + PlantedProcessMistake.allCases.map(Self.process) + [.before0030]
 
-    /// Those that the table tests of their rules find, and no 200 seeds (decision 0031).
-    package static let rare: Set<PlantedMistake> = [
-        .routing(.lastDropKeepsClaims), .routing(.prepareForOut), .routing(.claimUnderPrepared), .replica(.invalidateNewer),
-        .replica(.lookUpBehindCommit),
+    /// Those that need several terms: 2 000 seeds of the shape `terms` must find each (decision 0031).
+    package static let acrossTerms: [PlantedMistake] = [
+        .routing(.lastDropKeepsClaims), .routing(.prepareForOut), .replica(.invalidateNewer), .replica(.lookUpBehindCommit), .before0030,
     ]
 
+    /// Those that only the table tests of their rules find.
+    package static let rare: [PlantedMistake] = [.routing(.claimUnderPrepared)]
+
     /// Those that 200 seeds must find.
-    package static let all = everything.filter { !rare.contains($0) }
+    package static let all = everything.filter { !rare.contains($0) && !acrossTerms.contains($0) }
 
     package var name: String {
         switch self {
@@ -32,6 +36,25 @@ package enum PlantedMistake: Hashable, Sendable {
         case .pool(let mistake): mistake.rawValue
         case .reader(let mistake): mistake.rawValue
         case .process(let mistake): mistake.rawValue
+        case .before0030: "before0030"
+        }
+    }
+
+    /// What is planted in the master's table.
+    var routing: Set<PlantedRoutingMistake> {
+        switch self {
+        case .routing(let mistake): [mistake]
+        case .before0030: [.lastDropKeepsClaims, .prepareForOut, .claimUnderPrepared]
+        default: []
+        }
+    }
+
+    /// What is planted in the owners' tables.
+    var replica: Set<PlantedReplicaMistake> {
+        switch self {
+        case .replica(let mistake): [mistake]
+        case .before0030: [.invalidateNewer, .lookUpBehindCommit]
+        default: []
         }
     }
 

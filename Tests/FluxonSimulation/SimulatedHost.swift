@@ -81,7 +81,7 @@ extension Simulation {
         if options.stepsPerTurn != nil { configuration.turnSteps = 1 }
         var table = ReplicaTable(store: host.store, configuration: configuration)
         #if FLUXON_PLANTING
-        if case .replica(let mistake) = options.planted { table.planted = mistake }
+        table.planted = options.planted?.replica ?? []
         #endif
         host.table = consume table
         connectSoon(host)

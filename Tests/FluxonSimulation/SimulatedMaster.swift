@@ -93,7 +93,7 @@ extension Simulation {
             table.observesOperations = true
             if let steps = options.stepsPerTurn { table.stepsPerTurn = steps }
             #if FLUXON_PLANTING
-            if case .routing(let mistake) = options.planted { table.planted = mistake }
+            table.planted = options.planted?.routing ?? []
             #endif
             master.table = table
             renew(master, term)

@@ -105,7 +105,7 @@ extension RoutingTable {
         // The usual case: nobody claims anything.
         guard !claims.isEmpty, let list = claims[operation.key] else { return }
         #if FLUXON_PLANTING
-        if planted == .lastDropKeepsClaims, operation.reference == nil { return }
+        if planted.contains(.lastDropKeepsClaims), operation.reference == nil { return }
         #endif
         var rest: [ParkedClaim] = []
         for claim in list where claim.leaving != nil || !isHeld(claim, operation.key) {

@@ -16,7 +16,7 @@ extension RoutingTable {
 
     private var mayPrepare: Bool {
         #if FLUXON_PLANTING
-        if planted == .openAtOnce { return true }
+        if planted.contains(.openAtOnce) { return true }
         #endif
         return isOpen
     }
@@ -52,7 +52,7 @@ extension RoutingTable {
     /// lost with this master (decision 0031).
     private func canBegin(_ waiting: WaitingCommit) -> Bool {
         #if FLUXON_PLANTING
-        if planted == .prepareForOut { return canJudge(waiting.commit) }
+        if planted.contains(.prepareForOut) { return canJudge(waiting.commit) }
         #endif
         return owners[waiting.owner.place].isIn && canJudge(waiting.commit)
     }
@@ -110,7 +110,7 @@ extension RoutingTable {
         let barrier = owners[holder.place].lease.lastGrant
         if sent == nil, owners[holder.place].isOut(term: term), deadBy(barrier) < now { return }
         #if FLUXON_PLANTING
-        if planted == .completeBeforeConfirm { return }
+        if planted.contains(.completeBeforeConfirm) { return }
         #endif
         let awaited = AwaitedConfirmation(
             key: operation.key, operation: operation.name, version: version, cause: cause, sent: sent, barrier: barrier)
@@ -194,7 +194,7 @@ extension RoutingTable {
         if observesOperations { note(.operationCompleted(reference, commit, version)) }
         sendDone(committer, number, publishes: true, now: now)
         #if FLUXON_PLANTING
-        if planted == .exposeEarly { answerLookups(key, now: now) }
+        if planted.contains(.exposeEarly) { answerLookups(key, now: now) }
         #endif
         // A committer that is out already is not waited for.
         if owners[committer.place].isOut(term: term) { expose(key, now: now) }

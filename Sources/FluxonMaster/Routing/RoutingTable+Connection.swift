@@ -136,7 +136,7 @@ extension RoutingTable {
         // R6: neither a lost owner nor one that an earlier term bypassed is believed.
         var isBelieved = owners[id.place].hasReported || owners[id.place].isTrusted
         #if FLUXON_PLANTING
-        if planted == .trustBypassed { isBelieved = true }
+        if planted.contains(.trustBypassed) { isBelieved = true }
         #endif
         session.welcome = LinkWelcome(
             owner: id, generation: owners[id.place].generation, isResumed: false, received: 0,

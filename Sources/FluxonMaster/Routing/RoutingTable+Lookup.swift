@@ -36,7 +36,7 @@ extension RoutingTable {
 
     private var showsEarly: Bool {
         #if FLUXON_PLANTING
-        if planted == .exposeEarly { return true }
+        if planted.contains(.exposeEarly) { return true }
         #endif
         return false
     }

@@ -68,7 +68,7 @@ extension RoutingTable {
         guard record.version == entry.version, let cause = entry.parkedBy else { return drop(id, entry) }
         var isJudgedLater = !owners[id.place].hasReported && running == nil
         #if FLUXON_PLANTING
-        if planted == .claimUnderPrepared { isJudgedLater = !owners[id.place].hasReported }
+        if planted.contains(.claimUnderPrepared) { isJudgedLater = !owners[id.place].hasReported }
         #endif
         guard !isJudgedLater else { return claim(id, entry, cause, now: now) }
         // R3, and a first report behind R8: what is prepared was prepared over this very version, and waits for this owner, too.
@@ -102,7 +102,7 @@ extension RoutingTable {
 
     private var keepsReplaced: Bool {
         #if FLUXON_PLANTING
-        if planted == .dropReplaced { return false }
+        if planted.contains(.dropReplaced) { return false }
         #endif
         return true
     }
@@ -158,7 +158,7 @@ extension RoutingTable {
         guard owners[id.place].desired.state != .in, let session = owners[id.place].session, session.isActive else { return }
         var isProcessed = session.link.acknowledged >= session.returnsAfter
         #if FLUXON_PLANTING
-        if planted == .returnEarly { isProcessed = true }
+        if planted.contains(.returnEarly) { isProcessed = true }
         #endif
         guard isProcessed else { return }
         owners[id.place].desired.state = .in
@@ -188,7 +188,7 @@ extension RoutingTable {
         // While it is not exposed the key is closed: nothing can have happened to the version.
         var isExposed = activities[commit.key]?.operation?.reference != owners[id.place].name(commit.operation)
         #if FLUXON_PLANTING
-        if planted == .replayUnexposed { isExposed = false }
+        if planted.contains(.replayUnexposed) { isExposed = false }
         #endif
         var publishes = false
         if let record = records[commit.key], record.version == version {

@@ -59,7 +59,7 @@ extension RoutingTable {
         endSession(id, now: now)
         if owners[id.place].desired.state != .lost { owners[id.place].desired.state = .bypassed(term: term) }
         #if FLUXON_PLANTING
-        if planted == .bypassWithoutRoster { owners[id.place].entry = owners[id.place].desired }
+        if planted.contains(.bypassWithoutRoster) { owners[id.place].entry = owners[id.place].desired }
         #endif
         write(id)
         goOnWithout(id, now: now)

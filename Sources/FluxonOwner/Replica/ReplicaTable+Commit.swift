@@ -44,7 +44,7 @@ extension ReplicaTable {
     /// C2: gets whose lookup is not sent yet wait for the outcome, too: what they looked up now would be what the commit replaces.
     private mutating func gateRestingFetch(_ state: ReplicaKeyState<Extent>) {
         #if FLUXON_PLANTING
-        if planted == .lookUpBehindCommit { return }
+        if planted.contains(.lookUpBehindCommit) { return }
         #endif
         guard let fetch = state.fetch.take() else { return }
         fetchKeys[fetch.id] = nil
@@ -83,7 +83,7 @@ extension ReplicaTable {
 
     private func mayTake(now: BootInstant) -> Bool {
         #if FLUXON_PLANTING
-        if planted == .takeWithoutValidity { return true }
+        if planted.contains(.takeWithoutValidity) { return true }
         #endif
         return isValid(now: now)
     }

@@ -72,7 +72,7 @@ extension ReplicaTable {
     private mutating func joinOrLookUp(_ waiter: WaiterID, _ key: Key, now: BootInstant) {
         let state = state(of: key)
         #if FLUXON_PLANTING
-        if planted == .joinDetachedFetch, let last = state.detached.indices.last {
+        if planted.contains(.joinDetachedFetch), let last = state.detached.indices.last {
             state.detached[last].early.append(waiter)
             return
         }

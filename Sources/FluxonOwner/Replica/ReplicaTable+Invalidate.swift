@@ -6,8 +6,8 @@ extension ReplicaTable {
         let key = message.key
         unconfirmed = message.number
         #if FLUXON_PLANTING
-        if planted == .skipInvalidation { return }
-        let newest = planted == .invalidateNewer ? Version(term: .max, sequence: .max) : message.upTo
+        if planted.contains(.skipInvalidation) { return }
+        let newest = planted.contains(.invalidateNewer) ? Version(term: .max, sequence: .max) : message.upTo
         let invalidation = Invalidation(number: message.number, key: key, upTo: newest, cause: message.cause)
         #else
         let invalidation = message

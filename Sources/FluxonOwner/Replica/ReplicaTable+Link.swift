@@ -100,7 +100,7 @@ extension ReplicaTable {
         guard link.received >= grant.barrier, report == nil else { return }
         var start = grant.sentAt
         #if FLUXON_PLANTING
-        if planted == .deadlineFromArrival { start = now }
+        if planted.contains(.deadlineFromArrival) { start = now }
         #endif
         let granted = start.advanced(by: grant.length)
         if granted > deadline {

@@ -18,7 +18,7 @@ package struct ReplicaTable<Store: CopyStore>: ~Copyable {
     package let configuration: ReplicaConfiguration
     #if FLUXON_PLANTING
     /// nil outside of a test that plants it.
-    package var planted: PlantedReplicaMistake?
+    package var planted: Set<PlantedReplicaMistake> = []
     #endif
 
     // The link.
