@@ -144,10 +144,12 @@ import Glibc
                 if !report.violations.isEmpty { finding = report }
                 return finding == nil
             }
-            let text = finding.map { "found by seed \($0.seed): \($0.violations.first?.firstLine ?? "")" } ?? "not found"
-            print("\(mistake.name): \(text)")
+            let violation = finding?.violations.first ?? ""
+            let isFound = finding != nil && mistake.isFound(by: violation)
+            let text = finding.map { "found by seed \($0.seed)\(isFound ? "" : ", but not by its rule"): \(violation.firstLine)" }
+            print("\(mistake.name): \(text ?? "not found")")
             fflush(nil)
-            isEachFound = isEachFound && finding != nil
+            isEachFound = isEachFound && isFound
         }
         return isEachFound
         #else

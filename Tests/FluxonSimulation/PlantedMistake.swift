@@ -40,6 +40,24 @@ package enum PlantedMistake: Hashable, Sendable {
         }
     }
 
+    /// Whether a violation is of an invariant that stands for the rule which this mistake breaks.
+    package func isFound(by violation: String) -> Bool {
+        guard self != .before0030 else { return true }
+        return Self.finders[name, default: []].contains { violation.hasPrefix($0 + ":") }
+    }
+
+    private static let finders: [String: [String]] = [
+        "skipInvalidation": ["I5", "I2", "I6"], "completeBeforeConfirm": ["I5", "I2", "I6"], "exposeEarly": ["I8"],
+        "deadlineFromArrival": ["I2", "I5", "I11"], "joinDetachedFetch": ["I11"], "takeWithoutValidity": ["I8"],
+        "returnEarly": ["I8", "I9", "I2", "anomaly"], "replayUnexposed": ["I8"], "dropReplaced": ["I9"],
+        "bypassWithoutRoster": ["I7", "I9", "I11", "I2", "anomaly"], "trustBypassed": ["I9", "I11", "I2", "I8", "anomaly"],
+        "actWithoutAuthority": ["I7", "I9", "I5", "I2", "I1", "I11"], "openAtOnce": ["I7"],
+        "reusePinned": ["I4"], "reuseBeforeUnmap": ["I10", "I4"], "closeIsDeath": ["I10", "I4"],
+        "deadlineLast": ["I11"], "lookBeforePin": ["I11", "I4", "I1"], "noLastLook": ["I11", "I4", "I1"],
+        "lastDropKeepsClaims": ["I9", "I2", "I11"], "prepareForOut": ["I9", "I2", "I11"], "claimUnderPrepared": ["I2", "I9", "I11"],
+        "invalidateNewer": ["I9", "I2", "I11"], "lookUpBehindCommit": ["I5", "I2", "I11"],
+    ]
+
     /// What is planted in the master's table.
     var routing: Set<PlantedRoutingMistake> {
         switch self {
