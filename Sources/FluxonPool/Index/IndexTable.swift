@@ -122,10 +122,7 @@ struct IndexTable {
             let bucket = buckets + ((home + probe) & mask) * Self.stride
             for cell in 0..<Self.cells where bucket[cell] == 0 {
                 // Readers stop at a bucket that nobody passed: count first, then the cell (P6).
-                for passed in 0..<probe {
-                    let counter = buckets + ((home + passed) & mask) * Self.stride + Self.cells
-                    cfluxon_store_release(counter, counter.pointee &+ 1)
-                }
+                countPassing(home..<home + probe, in: buckets, mask) { $0 &+ 1 }
                 cfluxon_store_release(bucket + cell, value)
                 return (home + probe) & mask
             }
@@ -141,15 +138,23 @@ struct IndexTable {
             let bucket = buckets + ((home + probe) & mask) * Self.stride
             for cell in 0..<Self.cells where bucket[cell] == value {
                 cfluxon_store_release(bucket + cell, 0)
-                for passed in 0..<probe {
-                    let counter = buckets + ((home + passed) & mask) * Self.stride + Self.cells
-                    cfluxon_store_release(counter, counter.pointee &- 1)
-                }
+                countPassing(home..<home + probe, in: buckets, mask) { $0 &- 1 }
                 return (home + probe) & mask
             }
             if bucket[Self.cells] == 0 { return nil }
         }
         return nil
+    }
+
+    /// How many cells lie behind each of the buckets that were passed on the way to one.
+    @inline(__always)
+    private static func countPassing(
+        _ passed: Range<Int>, in buckets: UnsafeMutablePointer<UInt64>, _ mask: Int, _ change: (UInt64) -> UInt64
+    ) {
+        for bucket in passed {
+            let counter = buckets + (bucket & mask) * stride + cells
+            cfluxon_store_release(counter, change(counter.pointee))
+        }
     }
 
     private static func table(_ base: UnsafeMutableRawPointer, _ geometry: PoolGeometry, _ shift: Int) -> UnsafeMutablePointer<UInt64> {

@@ -75,6 +75,7 @@ extension Pool {
         for _ in 0..<EvictionRound.windows where steps < EvictionRound.steps {
             guard let victim = evictionCandidate(where: { isEvictable($0) }) else { break }
             consider(window(around: victim.extent, round, crosses: false), &atOnce, &steps)
+            guard round.waits || atOnce == nil else { continue }
             consider(window(around: victim.extent, round, crosses: true), &across, &steps)
         }
         let best = round.prefers(across?.cost, to: atOnce?.cost) ? across : atOnce
@@ -148,7 +149,7 @@ private struct EvictionRound {
     let tenant: Tenant
     let pageCount: Int
     private let batchBytes: Int
-    private let waits: Bool
+    let waits: Bool
     private var rounds = 0
     private var freedBytes = 0
     /// What was evicted lies in pages of other processes: these must unmap them first.
